@@ -1,7 +1,7 @@
 """The domain: the values on the way from a folder to a hit."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -206,7 +206,8 @@ class Hit:
     that of its file's last change. `more_in_file`: further passages of the file among the candidates, if hits are grouped by
     file. `sender`: of the mail, or of the mail that the file came with, as written there; "" for everything else.
     `sentence`: the (start, end) offsets in the text of the sentence that answers, None if none clearly does. `lines`: see
-    `line_in_file`; "" where the text's lines follow one another as the file's do, or have none. `alike`: further hits that say the
+    `line_in_file`; "" where the text's lines follow one another as the file's do, or have none. `pages`: `offset:page` of the parts
+    of joined passages on several pages; else "". `alike`: further hits that say the
     same, best first, if they are folded.
     """
 
@@ -228,6 +229,7 @@ class Hit:
     sender: str = ""
     sentence: tuple[int, int] | None = None
     lines: str = ""
+    pages: str = ""
     alike: "tuple[Hit, ...]" = ()
 
     @property
@@ -240,6 +242,19 @@ class Hit:
         if self.line + self.text.rstrip().count("\n") != self.line_end:
             return None
         return self.line + self.text.count("\n", 0, self.sentence[0])
+
+    @property
+    def parts(self) -> "tuple[Hit, ...]":
+        """Joined passages on several pages, parted again; of all others none."""
+        marks = [tuple(map(int, each.split(":"))) for each in self.pages.split()]
+        ends = [*(offset for offset, _ in marks[1:]), len(self.text)]
+        texts = [(self.text[offset:end], page) for (offset, page), end in zip(marks, ends, strict=False)]
+        return tuple(replace(self, text=text, page=page, pages="", sentence=None) for text, page in texts)
+
+    def on_pages(self, numbers: Collection[int]) -> "Hit":
+        """The same passages, said to be on these pages: `page 4`, or `pages 3–4`."""
+        first, last = min(numbers), max(numbers)
+        return replace(self, page=first, place=f"pages {first}–{last}" if first < last else "")
 
     @property
     def copies(self) -> int:

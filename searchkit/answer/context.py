@@ -106,10 +106,20 @@ def _fitting(hit: Hit, number: int, mark: str, free: int, count: CountTokens) ->
     text = _part(hit, free - around, count) if free - around >= _LEAST_SOURCE else ""
     if not text:
         return None
-    cut = replace(hit, text=text, sentence=None)
+    cut = replace(hit, text=text, sentence=None, pages=_pages_of(hit, text))
+    cut = cut.on_pages([part.page or 0 for part in cut.parts]) if cut.pages else cut
     block = source_block(number, cut, mark)
     cost = count(block) + 2
     return (cut, block, cost) if cost <= free else None
+
+
+def _pages_of(hit: Hit, text: str) -> str:
+    """Where the pages of a part of the hit's text begin in it."""
+    start = hit.text.find(text)
+    marks = [tuple(map(int, each.split(":"))) for each in hit.pages.split()]
+    before = [page for offset, page in marks if offset <= start][-1:]
+    within = [(offset - start, page) for offset, page in marks if start < offset < start + len(text)]
+    return " ".join(f"{offset}:{page}" for offset, page in [*((0, page) for page in before), *within])
 
 
 def _part(hit: Hit, room: int, count: CountTokens) -> str:

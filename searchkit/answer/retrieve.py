@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from searchkit.catalog.connection import reading
 from searchkit.catalog.stored_documents import PassagePosition, locate
@@ -125,23 +125,28 @@ def _one(run: list[Hit]) -> Hit:
         return best
     ends = [hit.line_end or hit.line for hit in run]
     before = sum(len(hit.text) + len(_BETWEEN) for hit in run[: run.index(best)])
-    return replace(
+    joined_hit = replace(
         best,
         text=_BETWEEN.join(hit.text for hit in run),
         sentence=best.sentence and (best.sentence[0] + before, best.sentence[1] + before),
         page=run[0].page,
         line=run[0].line,
         line_end=ends[-1],
-        place=run[0].place or _pages(run),
+        place=run[0].place,
         heading=run[0].heading,
         lines=_joined_lines(run),
+        pages=_joined_pages(run),
     )
+    return joined_hit.on_pages([part.page or 0 for part in joined_hit.parts]) if joined_hit.pages else joined_hit
 
 
-def _pages(run: Sequence[Hit]) -> str:
-    """`pages 3–4`, where joined passages are on several; else ""."""
+def _joined_pages(run: Sequence[Hit]) -> str:
+    """The pages of joined passages that are on several, and have no other place; else ""."""
     pages = [hit.page for hit in run if hit.page is not None]
-    return f"pages {min(pages)}–{max(pages)}" if pages and min(pages) < max(pages) else ""
+    if run[0].place or len(pages) < len(run) or len(set(pages)) == 1:
+        return ""
+    offsets = accumulate((len(hit.text) + len(_BETWEEN) for hit in run[:-1]), initial=0)
+    return " ".join(f"{offset}:{page}" for offset, page in zip(offsets, pages, strict=True))
 
 
 def _joined_lines(run: Sequence[Hit]) -> str:

@@ -60,8 +60,8 @@ def _needs_no_check(sentence: CheckedSentence) -> bool:
 class AnswerStream:
     """Iterate over it once, to get pieces that are safe to show as plain text; joined, they are the answer.
 
-    `sources[i]` is cited as [i + 1]. Iterating raises AnswerCutError if the server stops in the middle; the pieces before that
-    stay valid. `report` is set when it has ended.
+    `sources[i]` is cited as [i + 1]; at the end, joined passages have the pages of what cites them. Iterating raises AnswerCutError
+    if the server stops in the middle; the pieces before that stay valid. `report` is set when it has ended.
     """
 
     def __init__(self, sources: Sequence[Hit], pieces: Callable[["AnswerStream"], Iterator[str]]) -> None:
@@ -134,6 +134,10 @@ def answer_from(
             raise
         finally:
             support.close()
+            stream.sources = [
+                source.on_pages(pages) if (pages := checked.pages.get(number)) else source
+                for number, source in enumerate(stream.sources, 1)
+            ]
             cited = tuple(sorted(checked.citations.cited))
             removed = tuple(dict.fromkeys(checked.citations.removed))
             stream.report = AnswerReport("".join(shown), tuple(checked.sentences), cited, removed, ending)

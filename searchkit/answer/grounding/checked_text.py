@@ -1,6 +1,7 @@
 """Turns what a model writes into what is shown, piece by piece: plain text, citations checked, unsupported sentences marked."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -49,6 +50,9 @@ class CheckedText:
         self.citations = CitationChecker(source_count)
         self._source_count = source_count
         self.sentences: list[CheckedSentence] = []
+        self.pages: defaultdict[int, set[int]] = defaultdict(
+            set
+        )  # of joined passages, by source: those that say what cites it
         self._plain = PlainTextStream()
         self._support = support
         self._reasoning = ReasoningStripper()
@@ -142,6 +146,8 @@ class CheckedText:
         self.citations.cited.update(added)
         support = self._support.support(bare, (*added, *cited))
         enough = [number for number, found in support.items() if found.is_enough]
+        for number in enough:
+            self.pages[number] |= self._support.pages(bare, number)
         doubt = self._doubt(bare, enough)
         self.sentences.append(CheckedSentence(bare, (*cited, *added), bool(enough), added, doubt))
         mark = _MARKS[doubt] if doubt else "" if enough else f" {UNSUPPORTED}"

@@ -59,6 +59,7 @@ _CERTAIN = 1.6  # no other source is looked at: that takes as long as all of the
 _BETTER = 0.35  # more, and the other source is the one that says it
 _BY_WORDS = 0.8  # share of words, without a model
 _ANSWERS = 0.65  # nearness of the question to the sentence, as a document
+_ELSEWHERE = 0.2  # share of words that are on another page, from which on both say a sentence
 _SHORT = 2  # content words; fewer leave nothing to check
 _PIECE_CHARACTERS = 400  # of a source's sentence; tables and code have no sentence ends
 _QUOTE_CHARACTERS = 100
@@ -141,6 +142,17 @@ class SupportChecker:
         is_better = all(found[best].score > score + _BETTER for score in enough)
         return best if is_better else None
 
+    def pages(self, sentence: str, number: int) -> frozenset[int]:
+        """The pages of joined passages that say a sentence: one, if it alone does, else all; none for other sources."""
+        source, stems = self._sources[number - 1], self._content(sentence)
+        found = [(part.support(sentence, stems), part.page) for part in source.parts if part.page is not None]
+        if not found:
+            return frozenset()
+        best, page = max(found, key=lambda each: each[0].score)
+        if best.is_enough and source.support(sentence, stems).words - best.words < _ELSEWHERE:
+            return frozenset([page])
+        return frozenset(page for _, page in found)
+
     def doubt(self, sentence: str, number: int) -> Doubt | None:
         """What is wrong with a sentence that a source seems to say; None if nothing is, or there is no model to judge it."""
         source = self._sources[number - 1]
@@ -197,6 +209,16 @@ class _Source:
         while last + 1 < len(pieces) and len("".join(pieces[first : last + 1])) < _QUOTE_CHARACTERS:
             last += 1
         return "".join(pieces[first : last + 1])
+
+    @property
+    def page(self) -> int | None:
+        """The page that the source begins on."""
+        return self._hit.page
+
+    @cached_property
+    def parts(self) -> "list[_Source]":
+        """What is on each of several pages; of other sources none."""
+        return [_Source(part, self._open_embedder, self._stemmer) for part in self._hit.parts]
 
     @property
     def has_model(self) -> bool:

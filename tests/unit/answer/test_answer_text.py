@@ -275,6 +275,39 @@ def test_quotes_below_an_answer_are_cleaned_as_all_quotations_are(embedder: Hash
     assert text.endswith("[1]")
 
 
+GUARANTEE = (
+    "The guarantee of the pump holds for seven years.",
+    "To claim, photograph the type plate within ten days. A visit costs 89 euros.",
+)
+OF_PAGES = hit("\n\n".join(GUARANTEE), page=3, place="pages 3–4", pages=f"0:3 {len(GUARANTEE[0]) + 2}:4")
+
+
+@pytest.mark.parametrize(
+    ("written", "pages"),
+    [
+        ("To claim, photograph the type plate within ten days [1].", {4}),
+        ("The guarantee of the pump holds for seven years [1]. A visit costs 89 euros [1].", {3, 4}),
+        (
+            "The guarantee holds for seven years, photograph the type plate to claim and a visit costs 89 euros [1].",
+            {3, 4},
+        ),
+        ("The moon is made of green cheese [1].", set()),
+    ],
+)
+def test_joined_passages_have_the_pages_of_the_sentences_that_cite_them(written: str, pages: set[int]) -> None:
+    support = SupportChecker([OF_PAGES], lambda _: HashEmbedder())
+    checked = CheckedText(1, support)
+    list(checked.feed(written)), list(checked.finish())
+    support.close()
+    assert checked.pages.get(1, set()) == pages
+
+
+def test_pages_are_named_as_a_range_or_alone() -> None:
+    assert [(part.page, part.text.strip()) for part in OF_PAGES.parts] == [(3, GUARANTEE[0]), (4, GUARANTEE[1])]
+    assert (OF_PAGES.on_pages({4}).page, OF_PAGES.on_pages({4}).place) == (4, "")
+    assert (OF_PAGES.on_pages({3, 4}).page, OF_PAGES.on_pages({3, 4}).place) == (3, "pages 3–4")
+
+
 def test_a_model_that_repeats_itself_is_noticed(support: SupportChecker) -> None:
     _, checked = shown(support, "The machine is damaged again. " * 4)
     assert checked.is_looping

@@ -2,7 +2,8 @@
 
 Text is cut between blocks; a block that does not fit is cut between sentences or lines, then at words, then anywhere.
 Text that fits two chunks but not one becomes two of similar size. Sections too short to mean much alone join their
-neighbours. Nothing is left out, and nothing is repeated but the headings in the title.
+neighbours. Nothing is left out, and nothing is repeated but the headings in the title. A definition in source code names
+itself, so its name is not put above it as a heading would be.
 """
 
 import re
@@ -82,6 +83,7 @@ class _Chunker:
         self._count_tokens = count_tokens
         self._budget = min(PASSAGE_TOKENS, max_tokens) - _PROMPT_TOKENS
         self._titles = _Titles(title, count_tokens, self._budget)
+        self._has_headings = False  # in its text; those of source code are names that its definitions have
 
     def chunks(self, blocks: Iterable[Block]) -> Iterator[Chunk]:
         """See chunk_document. `run` has the pending segments of one section, after short sections that were joined to it."""
@@ -108,6 +110,7 @@ class _Chunker:
         part = 0
         for block, following in pairwise(chain(self._under_columns(with_text), [None])):
             assert block is not None
+            self._has_headings = self._has_headings or block.kind is BlockKind.HEADING
             if block.kind is BlockKind.HEADING and following:
                 heads = following.headings[: len(block.headings)] == block.headings
                 if heads and self._titles.has_room(block.headings):
@@ -200,15 +203,18 @@ class _Chunker:
             of_part = list(same)
             first, last = of_part[0], of_part[-1]
             headings = first.block.headings
+            text = first.block.text[first.start : last.end]
             if headings != previous:
                 most = self._titles.most_tokens(headings)
-                spelled = _cut_title(TITLE_SEPARATOR.join(headings[len(common) :]), self._count_tokens, most)
+                is_source = first.block.kind is BlockKind.CODE and not self._has_headings
+                names = [name for name in headings[len(common) :] if not (is_source and _says(text, name))]
+                spelled = _cut_title(TITLE_SEPARATOR.join(names), self._count_tokens, most)
                 parts += [spelled] if spelled else []
                 tokens += self._count_tokens(spelled) + 1 if spelled else 0
                 previous = headings
             at = sum(map(len, parts)) + len(_BETWEEN) * len(parts)
             anchors += [(at + segment.start - first.start, segment.line) for segment in of_part]
-            parts.append(first.block.text[first.start : last.end])
+            parts.append(text)
         lines = [segment.line for segment in group if segment.line is not None]
         ends = [segment.line_end for segment in group if segment.line_end is not None]
         text = _BETWEEN.join(parts)
@@ -222,6 +228,11 @@ class _Chunker:
             place=_joined_places(blocks),
             lines=_anchored(text, anchors),
         )
+
+
+def _says(text: str, name: str) -> bool:
+    """True if the text has the name of a definition as a whole."""
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", " ".join(text.split())) is not None
 
 
 def _anchored(text: str, anchors: Sequence[tuple[int, int | None]]) -> str:

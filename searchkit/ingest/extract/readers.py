@@ -40,6 +40,7 @@ _VERSIONS: dict[str, int] = {
     "chat": 5,
     "calendar": 4,
     "xls": 4,
+    "code": 4,
 }
 _BUILT_ON = {
     "mail": "html",
@@ -48,6 +49,8 @@ _BUILT_ON = {
     "mhtml": "html",
     "epub": "html",
     "notebook": "markdown",
+    **dict.fromkeys(("python", "javascript", "typescript", "tsx", "java", "c", "cpp", "header", "go"), "code"),
+    **dict.fromkeys(("rust", "ruby", "php", "csharp", "shell"), "code"),
 }  # whose texts change too
 LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for files that are too large,
 LONGER = "If it is worth the time, raise max_file_seconds in config.toml."  # and for those that take too long

@@ -123,6 +123,26 @@ def test_each_sentence_of_sections_that_were_joined_has_its_own_line(gap: str) -
     assert found == 12
 
 
+@pytest.mark.parametrize("between", ["\n", "\n\n\n"])
+def test_source_code_stands_in_a_passage_as_in_its_file(between: str) -> None:
+    source = between.join(
+        ['"""Two steps."""', "def first(a):\n    return a", "class Second:\n    size = 2", "async def third(): ..."]
+    )
+    [chunk] = chunk_document(extract("python", source.encode()), tokens, 200)
+    assert [line for line in chunk.text.split("\n") if line] == [line for line in source.split("\n") if line]
+    for line in re.finditer(r".+", chunk.text):
+        assert (
+            source.split("\n")[line_in_file(chunk.text, line.start(), chunk.lines or f"0:{chunk.line}") - 1] == line[0]
+        )
+
+
+def test_a_heading_over_an_example_in_a_text_stays_though_the_example_says_it() -> None:
+    [chunk] = chunk_document(
+        extract("markdown", b"# A\n\n## make\n\n```\nmake all\n```\n\n## rest\n\nText.\n"), tokens, 200
+    )
+    assert chunk.text == "make\n\n```\nmake all\n```\n\nrest\n\nText."
+
+
 def test_lines_that_follow_one_another_as_in_the_file_need_no_record() -> None:
     [chunk] = chunk_document(extract("text", b"One line.\nAnother line.\n\nA third one."), tokens, 200)
     assert (chunk.line, chunk.line_end, chunk.lines) == (1, 4, "")

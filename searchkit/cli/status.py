@@ -122,8 +122,10 @@ def _print(one: CollectionStatus, missing_model: str) -> None:
         click.echo(f"  index     {_index(one.index)}")
     if one.database:
         click.echo(f"  lives in  {on_one_line(one.database)}")
-    updated = local_time(one.updated_at) if one.updated_at else "never"
-    click.echo(f"  on disk   {size(one.size_bytes)}, last brought up to date {updated}")
+    updated = (
+        f"last brought up to date {local_time(one.updated_at)}" if one.updated_at else "first run not finished yet"
+    )
+    click.echo(f"  on disk   {size(one.size_bytes)}, {updated}")
     for problem in one.problems[:_PROBLEMS_SHOWN]:
         click.echo(f"  skipped   {on_one_line(str(problem.path))}: {printable(problem.reason)}")
     if len(one.problems) > _PROBLEMS_SHOWN:

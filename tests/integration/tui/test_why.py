@@ -44,6 +44,20 @@ def test_a_key_shows_why_a_hit_was_found_and_hides_it_again(library: Library) ->
     drive(library, scenario)
 
 
+def test_escape_closes_the_reasons_and_leaves_the_query(library: Library) -> None:
+    async def scenario(session: Session) -> None:
+        await session.search("boiler")
+        await session.press("alt+e")
+        await session.until(lambda: _why(session))
+        await session.press("escape")
+        await session.until(lambda: _why(session) == {})
+        assert session.box.value == "boiler"
+        await session.press("escape")
+        await session.until(lambda: not session.box.value)
+
+    drive(library, scenario)
+
+
 def test_it_follows_the_selection_and_names_corrected_spellings(library: Library) -> None:
     async def scenario(session: Session) -> None:
         await session.press("alt+e")

@@ -108,10 +108,16 @@ class ResultsPane(Container):
         self.previewed = None
         self._preview_selected()
 
+    @property
+    def shows_why(self) -> bool:
+        """True while the reasons of the selected hit are seen."""
+        preview = self.query_one(Preview)
+        return preview.shows_why and preview.display
+
     def toggle_why(self) -> None:
         """Show why the selected hit stands where it does, with the preview, or hide it again."""
         preview = self.query_one(Preview)
-        preview.shows_why = not (preview.shows_why and preview.display)
+        preview.shows_why = not self.shows_why
         preview.display = preview.display or preview.shows_why
         self._preview_selected()
         self._explain()

@@ -252,8 +252,10 @@ class SearchScreen(Screen[None]):
             self._controller.search_similar(hit, self._results.selected)
 
     def action_back(self) -> None:
-        """Leave what was entered last: similar passages, a slow search, the query. Never the app."""
-        if self._controller.is_similar:
+        """Leave what was entered last: reasons, similar passages, a slow search, the query. Never the app."""
+        if self._results.shows_why:
+            self._results.toggle_why()
+        elif self._controller.is_similar:
             self._controller.leave_similar()
         elif self._status.is_slow:
             self._controller.stop()

@@ -110,7 +110,7 @@ def bench() -> None:
     """
 
 
-@bench.command()
+@bench.command(short_help="Measure embedding: speed, latency, memory, and fidelity to fp32.")
 @with_options(_Request)
 def embed(request: _Request) -> None:
     """Measure embedding: speed, latency, load time, memory, and fidelity to fp32.

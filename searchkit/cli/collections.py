@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 _LISTED = ("collection", "files", "chunks", "passages", "model", "folders", "writer", "seconds_left")
 
 
-@click.group(cls=NearestGroup, invoke_without_command=True)
+@click.group(
+    cls=NearestGroup,
+    invoke_without_command=True,
+    meant=(
+        "list ls show: searchkit collections",
+        "add create new: searchkit index FOLDER -c NAME",
+        "rm remove delete del drop forget: searchkit forget -c NAME",
+        "mv: rename",
+        "move: searchkit move -c NAME --to",
+    ),
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per collection.")
 @click.pass_context
 def collections(ctx: click.Context, *, as_json: bool) -> None:

@@ -48,6 +48,27 @@ _MODULES = {
     "docs": "demo",
 }  # others: named as the command
 
+_MEANT = (
+    "add sync update refresh reindex import init: index",
+    "find query grep locate look: search",
+    "why explain: search --explain",
+    "list ls: collections",
+    "rename mv: collections rename",
+    "rm remove delete del drop: forget",
+    "watch: index --watch",
+    "info stats stat problems: status",
+    "check doctor fsck: verify",
+    "repair fix: rebuild",
+    "ui gui: tui",
+    "web server http api: serve",
+    "download pull: models pull",
+    "use: models use",
+    "install completion completions: docs install",
+    "man manual readme: docs",
+    "config settings configure: docs indexing",
+    "version: --version",
+)
+
 # Those that an interruption costs little.
 _CONTINUED = {
     ("index",),
@@ -85,7 +106,12 @@ class LazyGroup(NearestGroup):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    meant=_MEANT,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, "--version", prog_name="searchkit")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from searchkit.library import Library
 
 
-@click.group(cls=NearestGroup)
+@click.group(
+    cls=NearestGroup,
+    meant=(
+        "ls show: list",
+        "add get download install fetch: pull",
+        "convert: import",
+        "rm delete del uninstall: remove",
+        "set switch select default: use",
+        "check: verify",
+        "bench benchmark: measure",
+    ),
+)
 def models() -> None:
     """Get, list, choose, check and remove embedding models.
 
@@ -193,7 +204,7 @@ def verify_models(context: click.Context, name: str, *, as_json: bool) -> None:
         context.exit(1)
 
 
-@models.command("measure")
+@models.command("measure", short_help="Find the engine that embeds fastest on this machine, and use it.")
 @click.argument("name", type=MODEL, default="")
 @click.option("--engine", type=click.Choice([each.value for each in Engine]), help="Take this one without measuring.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per engine.")

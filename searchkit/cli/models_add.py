@@ -41,7 +41,7 @@ _own_quantization = click.option(
 )
 
 
-@click.command("pull")
+@click.command("pull", short_help="Download a model from the hub, convert it and verify it.")
 @click.argument("model", default="")
 @click.option(
     "--revision",
@@ -79,7 +79,7 @@ def pull_model(model: str, revision: str, name: str, quantization: str, calibrat
         _advise_to_embed(library)
 
 
-@click.command("import")
+@click.command("import", short_help="Convert a checkpoint that you have to a model.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--name", default="", help="Name of the installed model (default: the folder's name).")
 @_own_quantization

@@ -34,9 +34,19 @@ PATH = click.Path(path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
+_NUMBER_OF_RESULTS = ("-n", "-m", "--limit", "--top", "--top-k", "--max", "--max-results", "--max-count", "--count")
+
 
 class NearestGroup(click.Group):
-    """A group of commands that names the nearest one where there is none of the name typed."""
+    """A group of commands that names the nearest one where there is none of the name typed.
+
+    `meant`: what is to be typed for words that other programs have for it, many words before each, as in "add sync: index".
+    """
+
+    def __init__(self, *arguments: Any, meant: Sequence[str] = (), **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        pairs = (each.split(": ", 1) for each in meant)
+        self._meant = {word: command for words, command in pairs for word in words.split()}
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -46,9 +56,21 @@ class NearestGroup(click.Group):
         if name not in known and not name.startswith("-"):
             from difflib import get_close_matches
 
-            if near := get_close_matches(name, known, 1):
+            near = [self._meant[name]] if name in self._meant else get_close_matches(name, known, 1)
+            if near:
                 ctx.fail(f"No such command '{printable(name)}'. Did you mean '{near[0]}'?")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Raises NoSuchOption, with -k where another program has another name for the number of results."""
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            flags = {flag for each in error.ctx.command.params for flag in each.opts} if error.ctx else set()
+            if error.option_name in _NUMBER_OF_RESULTS and "-k" in flags:
+                message = f"No such option '{error.option_name}'. Did you mean '-k'?"
+                raise click.NoSuchOption(error.option_name, message, ctx=error.ctx) from None
+            raise
 
 
 class EnumChoice(click.Choice[str], Generic[Kind]):

@@ -96,7 +96,7 @@ class _PairsRequest:
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print the counts as one JSON object.")]
 
 
-@train.command()
+@train.command(short_help="Find pairs of a query and its answer in a collection.")
 @with_options(_PairsRequest)
 def pairs(request: _PairsRequest) -> None:
     """Find pairs of a query and its answer in COLLECTION: titles, headings, questions, documented code, links, captions.
@@ -154,7 +154,7 @@ def _show(found: "list[Pair]", counts: "PairCounts") -> None:
             click.echo(printable(f"\n{kind}: {pair.query}\n   → {text}"))
 
 
-@train.command()
+@train.command(short_help="Show the searches whose hits you opened.")
 @click.option("--erase", is_flag=True, help="Delete all of them.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per search.")
 def opened(*, erase: bool, as_json: bool) -> None:

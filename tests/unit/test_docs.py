@@ -139,7 +139,7 @@ def check_command_line(line: str) -> None:
     """Raise AssertionError for a command or an option that does not exist."""
     words = shlex.split(re.sub(r"[\[\]…]", " ", line.replace("\\|", "|")), comments=True)[1:]
     words = words[words[:1] == ["help"] :]  # searchkit help search: any command may follow
-    contexts = [click.Context(cli, info_name="searchkit")]
+    contexts = [click.Context(cli, info_name="searchkit", **cli.context_settings)]
     for position, word in enumerate(words):
         command = contexts[-1].command
         if isinstance(command, click.Group) and not word.startswith("-"):

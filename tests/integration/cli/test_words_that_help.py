@@ -1,12 +1,15 @@
 """What is typed nearly right is answered with what was meant; an interruption says only what is true."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from searchkit.cli import main as command
+from searchkit.cli.options import NearestGroup
 from searchkit.library import Library
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -40,6 +43,61 @@ def test_a_misspelt_command_or_option_is_answered_with_the_nearest(home: Path, t
     assert result.exit_code == 2
     assert "Did you mean" in result.stderr
     assert meant in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("add notes", "index"),
+        ("find roses", "search"),
+        ("list", "collections"),
+        ("rm notes", "forget"),
+        ("version", "--version"),
+        ("completion", "docs install"),
+        ("collections list", "searchkit collections"),
+        ("collections remove notes", "searchkit forget -c NAME"),
+        ("models rm x", "remove"),
+        ("search roses --limit 3", "-k"),
+        ("search roses -n 3", "-k"),
+        ("similar notes/roses.md --top 3", "-k"),
+    ],
+)
+def test_a_word_that_other_programs_have_for_it_is_answered_with_what_to_type(
+    home: Path, typed: str, meant: str
+) -> None:
+    result = run(home, *typed.split())
+    assert result.exit_code == 2
+    assert f"Did you mean '{meant}'?" in result.stderr
+
+
+def test_number_of_results_is_not_offered_where_there_is_none(home: Path) -> None:
+    assert "-k" not in run(home, "status", "--limit", "3").stderr
+
+
+def test_what_is_answered_can_be_typed() -> None:
+    for name, group in _groups(command.cli):
+        for word, meant in group._meant.items():  # a table, which only its readers need
+            first, *rest = meant.removeprefix("searchkit ").split()
+            of = command.cli if meant.startswith("searchkit ") else group
+            found = of.get_command(click.Context(of), first)
+            assert found or first == "--version", (name, word)
+            if rest and isinstance(found, click.Group):
+                assert found.get_command(click.Context(found), rest[0]), (name, word)
+            assert word not in group.list_commands(click.Context(group)), (name, word)
+
+
+def test_no_list_of_commands_is_cut() -> None:
+    for name, _ in _groups(command.cli):
+        shown = CliRunner().invoke(command.cli, [*name.split()[1:], "--help"], terminal_width=80).output
+        assert "..." not in shown.partition("Commands:")[2], name
+
+
+def _groups(group: click.Group, name: str = "searchkit") -> Iterator[tuple[str, NearestGroup]]:
+    if isinstance(group, NearestGroup):
+        yield name, group
+    for each in group.list_commands(context := click.Context(group)):
+        if isinstance(inner := group.get_command(context, each), click.Group):
+            yield from _groups(inner, f"{name} {each}")
 
 
 def test_a_misspelt_type_of_files_is_answered_with_the_nearest(home: Path) -> None:

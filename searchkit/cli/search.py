@@ -15,7 +15,7 @@ from searchkit.cli.options import EnumChoice, argument, option, with_options
 from searchkit.cli.output import say
 from searchkit.display import note_remedy, note_text, remedy_text, sentences
 from searchkit.search.query.filters import Filters
-from searchkit.types import GroupBy, Note, SearchMode
+from searchkit.types import GroupBy, Note, NoteKind, SearchMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,15 @@ class _Request:
     explain: Annotated[bool, option("--explain", is_flag=True, help="Show every number behind a hit's rank.")]
     output: Annotated[Output, OUTPUT]
     color: COLOR
+    no_weak: Annotated[
+        bool,
+        option("--no-weak", is_flag=True, help="Leave out weak matches, which are as likely about something else."),
+    ]
     exit_code: Annotated[
-        bool, option("--exit-code", is_flag=True, help="End with exit code 1 if nothing is found, as grep does.")
+        bool,
+        option(
+            "--exit-code", is_flag=True, help="End with exit code 1 if nothing but weak matches is found, as grep does."
+        ),
     ]
 
 
@@ -86,7 +93,7 @@ def search(request: _Request) -> None:
       searchkit search "error E07" --mode lexical -k 3
       searchkit search '"notice period" -draft type:pdf,md since:2025'
       searchkit search --type mail --since 7d
-      searchkit search -0 "last year's invoices" | xargs -0 ls -l
+      searchkit search -0 --no-weak "last year's invoices" | xargs -0 ls -l
     """
     text = sys.stdin.read().strip() if request.query == ("-",) else " ".join(request.query)
     if not text and not request.filters:
@@ -109,10 +116,12 @@ def search(request: _Request) -> None:
         fold=request.output.is_for_people if request.fold is None else request.fold,
     )
     found = find(Home.default(), wanted)
-    request.output.write(found.hits, are_explained=request.explain)
+    clear = [hit for hit in found.hits if not hit.weak]
+    request.output.write(clear if request.no_weak else found.hits, are_explained=request.explain)
     for note in found.notes:
-        say(_worded(note))
-    if request.exit_code and not found.hits:
+        is_of_weak = request.no_weak and note.kind is NoteKind.ALL_WEAK
+        say("Nothing found that is clearly about it." if is_of_weak else _worded(note))
+    if request.exit_code and not clear:
         click.get_current_context().exit(1)
 
 

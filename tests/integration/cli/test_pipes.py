@@ -94,6 +94,17 @@ def test_nothing_found_is_an_exit_code_where_it_is_asked_for(home: Path) -> None
     assert shell(home, "sk boiler --exit-code").returncode == 0
 
 
+def test_weak_matches_can_be_left_out_and_are_no_success(home: Path) -> None:
+    unrelated = "plumber treaty parliament"
+    assert "weak match" in shell(home, f"sk {unrelated}").stdout
+    left = shell(home, f"sk {unrelated} -l --no-weak")
+    assert (left.stdout, left.returncode) == ("", 0)
+    assert left.stderr.startswith("Nothing found that is clearly about it.\n")
+    assert shell(home, f"sk {unrelated} -l --exit-code").returncode == 1
+    clear = shell(home, "sk ask the plumber -l --no-weak --exit-code")
+    assert (clear.stdout.endswith("of mine.txt\n"), clear.returncode) == (True, 0)
+
+
 @pytest.mark.parametrize(
     ("options", "variables", "is_coloured"),
     [

@@ -45,14 +45,17 @@ def sentence_bounds(text: str) -> list[tuple[int, int]]:
 
 
 def snippet_by_words(
-    text: str, spans: Sequence[Span], stems: Collection[str], places: Sequence[Bounds] | None = None
+    text: str, spans: Sequence[Span], stems: Collection[str], places: Sequence[Bounds] | None = None, title: str = ""
 ) -> tuple[str, Marks]:
     """The stretch of about SNIPPET_CHARACTERS, beginning with a sentence, with most of the distinct stems.
 
-    `places`: to mark, instead of those words.
+    `places`: to mark, instead of those words. `title`: the passage's headings, which are shown above it: a mail's headers are left
+    out if their subject stands there, and nothing else in them matches.
     """
     matching = [span for span in spans if span.stem in stems]
-    starts = [start for start, _ in sentence_bounds(text)] or [0]
+    least = _headers_above(text, title, matching)
+    matching = [span for span in matching if span.start >= least]
+    starts = [start for start, _ in sentence_bounds(text) if start >= least] or [least]
 
     def gain(start: int) -> tuple[int, int]:
         inside = [span for span in matching if start <= span.start and span.end <= start + _SURELY_SHOWN]
@@ -62,6 +65,14 @@ def snippet_by_words(
     if matching and gain(start)[0] == 0:  # the words are deep inside one long sentence
         start = _next_word(text, max(0, matching[0].start - SNIPPET_CHARACTERS // 4), matching[0].start)
     return _cut(text, start, _whole(text, matching) if places is None else places)
+
+
+def _headers_above(text: str, title: str, matching: Sequence[Span]) -> int:
+    """The end of a mail's headers if the title says of them what matches, else 0."""
+    end, above = header_lines(text), title.casefold()
+    is_said = bool(above) and any(line.endswith(above) for line in text[:end].casefold().splitlines())
+    seen_above = (text[span.start : span.end].casefold() in above for span in matching if span.start < end)
+    return end if is_said and text[end:].strip() and all(seen_above) else 0
 
 
 def snippet_around(text: str, sentence: Bounds, marks: Sequence[Bounds] = ()) -> tuple[str, Marks]:
@@ -280,7 +291,7 @@ class Highlighter:
         is_compared = literally is None and found and not (is_weak and marks)
         best = self._best(stored, found, words.spans) if is_compared else None
         if best is None:
-            return self._by_words(text, words, found)
+            return self._by_words(stored, words, found)
         has_words = self._query.is_informative(self._stems(best, words.spans))
         shown = snippet_around(text, best, marks if has_words else ())
         return Extract(*shown, best) if not is_weak else Extract(shown[0], ())
@@ -311,10 +322,11 @@ class Highlighter:
         """The first sentence with most of the query's words."""
         return max(found, key=lambda each: self._query.coverage(self._stems(each, spans)), default=None)
 
-    def _by_words(self, text: str, words: PassageWords, found: Sequence[Bounds]) -> Extract:
+    def _by_words(self, stored: StoredPassage, words: PassageWords, found: Sequence[Bounds]) -> Extract:
         """The stretch with most of the query's words, and the sentence of it that has most of them."""
+        text = stored.text
         stems = self._query.weights.keys() - words.parts
-        snippet, marks = snippet_by_words(text, words.spans, stems, self._matching(text, words))
+        snippet, marks = snippet_by_words(text, words.spans, stems, self._matching(text, words), stored.title)
         start = text.find(snippet)
         shown = [bounds for bounds in found if start <= bounds[0] < start + len(snippet)]
         sentence = self._fullest(shown, words.spans)
@@ -428,4 +440,4 @@ def hit_of(
 
 def beginning(choice: SelectedPassage) -> Extract:
     """Show the beginning of a passage, which was not found by its words."""
-    return Extract(*snippet_by_words(choice.stored.text, (), ()))
+    return Extract(*snippet_by_words(choice.stored.text, (), (), title=choice.stored.title))

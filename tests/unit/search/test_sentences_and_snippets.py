@@ -107,6 +107,27 @@ def test_a_text_without_the_words_is_shown_from_its_beginning(stemmer: Stemmer) 
     assert snippet_by_words("", [], {"x"}) == ("", ())
 
 
+_MAIL = "From: Ann <ann@x.org>\nTo: Max <max@x.org>\nSubject: Re: the roof\n\nHi,\n\nIt leaks again."
+
+
+@pytest.mark.parametrize(
+    ("title", "word", "has_headers"),
+    [
+        ("Re: the roof", "roof", False),  # what matches stands above
+        ("Re: the roof", "leaks", False),
+        ("Re: the roof", "", False),
+        ("Re: the roof", "Max", True),  # nothing else says so
+        ("", "roof", True),
+        ("notes", "", True),
+    ],
+)
+def test_headers_of_a_mail_are_not_shown_twice(stemmer: Stemmer, title: str, word: str, *, has_headers: bool) -> None:
+    snippet, marks = snippet_by_words(_MAIL, stemmer.spans(_MAIL), set(stemmer.stems([word]).values()), title=title)
+    assert ("Subject:" in snippet) == has_headers
+    assert "leaks" in snippet
+    assert set(marked(snippet, marks)) <= {word, word.lower()}
+
+
 @pytest.mark.parametrize("end", ["\n", " ", ""])
 @pytest.mark.parametrize("length", [40, 159, 200, 318, 319, 320, 321])
 def test_a_sentence_that_fits_is_marked_whole(length: int, end: str) -> None:

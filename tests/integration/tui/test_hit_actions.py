@@ -100,6 +100,23 @@ def test_many_are_opened_only_if_the_user_confirms(
     until(lambda: len(told(programs, "xdg-open")) >= 9)
 
 
+def test_the_list_of_actions_has_those_that_show_more_of_one_hit(library: Library) -> None:
+    async def scenario(session: Session) -> None:
+        await session.search("boiler pressure")
+        await session.press("f4")
+        await session.until(lambda: "Find passages like it" in session.seen)
+        assert "say the same" not in session.seen  # none does
+        await session.press("end", "enter")
+        await session.until(lambda: "number 1 of" in session.seen)
+        await session.press("escape", "f4", "end", "up", "enter")
+        await session.until(lambda: "similar to boiler.md" in session.seen)
+        await session.press("escape", "shift+tab", "f4")
+        await session.until(lambda: "1 marked hit" in session.seen)
+        assert "Find passages like it" not in session.seen
+
+    drive(library, scenario)
+
+
 def test_the_list_of_actions_names_their_keys_and_runs_them(library: Library, programs: Path) -> None:
     async def scenario(session: Session) -> None:
         await session.search("boiler type:pdf")

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.content import Content
 
+from searchkit_tui.collections.keys import ACTIONS
 from searchkit_tui.rendering.markup import Rewriting, code_styles, language_of, read_markdown, visible
 
 _STEERING = {chr(code) for code in [*range(9), *range(11, 32), *range(127, 160), 0x202E, 0x2066, 0x200F, 0xFEFF]}
@@ -68,3 +69,7 @@ def test_a_language_is_told_by_the_name_and_unknown_ones_are_plain() -> None:
     assert list(code_styles("x = 1", "")) == []
     assert list(code_styles("x = 1", "unheard-of")) == []
     assert list(code_styles("x = 1\n" * 10_000, "python")) == []  # too long to wait for
+
+
+def test_the_menu_of_a_collection_fits_80_columns() -> None:
+    assert max(len(each.about) for each in ACTIONS) <= 50

@@ -27,12 +27,12 @@ ACTIONS = (
     CollectionAction("add", "a", "Add folder", "make a folder searchable", needs_collection=False, in_footer=True),
     CollectionAction("index", "i", "Index", "read what has changed and embed what is new", in_footer=True),
     CollectionAction("watch", "w", "Watch", "index changes as they happen, or stop doing so", in_footer=True),
-    CollectionAction("lazy", "l", "Lazy", "embed passages only as questions ask for them, or all of them again"),
+    CollectionAction("lazy", "l", "Lazy", "embed only what questions ask for, or all again"),
     CollectionAction("problems", "p", "Problems", "files that could not be read, why, and what to do"),
     CollectionAction("cancel", "c", "Cancel job", "stop the job; what is done is kept", needs_collection=False),
     CollectionAction("model", "m", "Switch model", "embed it with another model"),
-    CollectionAction("adapt", "d", "Adapt model", "have its model learn from it; used only if it finds more"),
-    CollectionAction("tune", "t", "Tune", "measure the indexes on its own vectors and choose one"),
+    CollectionAction("adapt", "d", "Adapt model", "learn from it; used only if it finds more"),
+    CollectionAction("tune", "t", "Tune", "measure indexes on its vectors and choose one"),
     CollectionAction(
         "evaluation",
         "e",
@@ -40,9 +40,7 @@ ACTIONS = (
         "evaluate with judged queries, or look at a report",
         needs_collection=False,
     ),
-    CollectionAction(
-        "rebuild", "r", "Rebuild", "rebuild it from its undamaged parts and your files", needs_status=False
-    ),
+    CollectionAction("rebuild", "r", "Rebuild", "rebuild it from undamaged parts and your files", needs_status=False),
     CollectionAction("forget", "x,delete", "Forget", "remove it from searchkit; your files stay", needs_status=False),
 )
 

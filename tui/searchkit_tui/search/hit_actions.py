@@ -88,13 +88,18 @@ class HitActions:
         """Show all actions with their keys, and run the one that is chosen."""
         if not (chosen := self.chosen):
             return
+        offered = {each.name: each for each in HIT_ACTIONS if not (each.of_screen and self._results.marked)}
+        if not chosen[0][0].alike:
+            offered.pop("alike", None)
 
         def run(name: str | None) -> None:
-            if name:
+            if name and (action := offered[name].of_screen):
+                self._screen.call_next(self._screen.run_action, action)
+            elif name:
                 self.run(name)
 
         what = plural(len(chosen), "marked hit") if self._results.marked else chosen[0][0].path.name
-        choices = [(each.name, _entry(each.title, key_of(self._screen, each.key))) for each in HIT_ACTIONS]
+        choices = [(each.name, _entry(each.title, key_of(self._screen, each.key))) for each in offered.values()]
         self._screen.app.push_screen(Choose(visible(what, one_line=True), "", choices), run)
 
     def toggle_mark(self) -> None:

@@ -148,11 +148,14 @@ SEARCH_KEYS = [
 
 @dataclass(frozen=True, slots=True)
 class HitAction:
-    """Something to do with hits. `key`: the name of the binding that does it."""
+    """Something to do with hits. `key`: the name of the binding that does it. `of_screen`: the screen's action, which is on the
+    selected hit alone.
+    """
 
     name: str
     title: str
     key: str
+    of_screen: str = ""
 
 
 HIT_ACTIONS = (
@@ -163,6 +166,9 @@ HIT_ACTIONS = (
     HitAction("copy_path", "Copy the path", "copy_path"),
     HitAction("copy_citation", "Copy the citation", "copy_citation"),
     HitAction("print", "Quit, and print the path", "print"),
+    HitAction("similar", "Find passages like it", "similar", "similar"),
+    HitAction("why", "Show why it stands where it does", "why", "toggle_why"),
+    HitAction("alike", "List the hits that say the same, or fold them", "alike", "toggle_alike"),
 )
 # Actions of no use in the palette, as their keys are held or pressed again and again.
 MOVEMENTS = frozenset("up down page_up page_down preview_up preview_down earlier later back help mark".split())

@@ -27,7 +27,7 @@ def title(session: Session) -> str:
 def test_an_empty_box_shows_recent_files_before_the_model_is_loaded(library: Library, embedder: GatedEmbedder) -> None:
     async def scenario(session: Session) -> None:
         await session.until(lambda: session.names == ["garden.md", "notes.md", "boiler.md", "hostile.txt"])
-        assert "loading the model" in session.status
+        await session.until(lambda: "loading the model" in session.status)
         assert "hybrid · 4 files" in session.status
         assert title(session) == "Recent files"
         assert session.message.startswith("Type to search notes.")

@@ -72,6 +72,10 @@ class StatusLine(Static):
         """Show that a search takes its time, or no longer."""
         self.is_slow = is_slow
 
+    def watch_collections(self) -> None:
+        """Say with the names of the collections, not a look later, that their model is being loaded."""
+        self._look()
+
     def render(self) -> Content:
         """Join the parts, the most important first; where there is little room, others are shortened or left out."""
         parts = [each for each in (self._mode(), *self._outcome(), *self._work(), *self._asides()) if each.text]

@@ -123,21 +123,21 @@ class Scripted:
         """The kind of each answer, what was noticed ("" for nothing), and how it was shown."""
         case, number = self._case, self._case.right[0]
         report = self._report("answer", number)
-        yield "right", _noticed(report.sentences[0]), report.text
+        yield "right", _noticed(report.sentences[0]), report.answer
         for wrong in range(1, len(case.context.sources) + 1):
             if wrong not in case.right:
                 report = self._report("answer", wrong)
                 added = report.sentences[0].added_citations
                 is_righted = bool(added) and added[0] in case.right
-                yield "wrong number", "righted" if is_righted else _noticed(report.sentences[0]), report.text
+                yield "wrong number", "righted" if is_righted else _noticed(report.sentences[0]), report.answer
         for kind in SPOILT:
             if kind in case.texts:
                 report = self._report(kind, number)
-                yield kind, _noticed(report.sentences[0]), report.text
+                yield kind, _noticed(report.sentences[0]), report.answer
         others = [hit for i, hit in enumerate(case.context.sources, 1) if i not in case.right]
         if others:
             report = self._report("answer", 1, replace(case.context, sources=tuple(others)))
-            yield "not in the sources", _noticed(report.sentences[0]), report.text
+            yield "not in the sources", _noticed(report.sentences[0]), report.answer
 
     def _report(self, kind: str, number: int, context: Context | None = None) -> AnswerReport:
         context = context or self._case.context

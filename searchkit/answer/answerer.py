@@ -45,14 +45,14 @@ class Answerer:
         return self.model.name if self.model else ""
 
     @property
-    def where(self) -> str:
+    def server(self) -> str:
         """The language model's server, or what runs it here; "" without one."""
-        return self.model.where if self.model else ""
+        return self.model.server if self.model else ""
 
     @property
-    def is_remote(self) -> bool:
+    def remote(self) -> bool:
         """True if text leaves this machine."""
-        return self.model is not None and self.model.is_remote
+        return self.model is not None and self.model.remote
 
     @property
     def advice(self) -> str:

@@ -49,8 +49,8 @@ class Conversation:
     def remember(self, question: str, stream: AnswerStream) -> None:
         """Add an answer to the history, even one that was cut short, but not one that found nothing."""
         report = stream.report
-        if report and report.text and report.ending != "not_found":
-            said = without_check_marks(without_citations(report.text))  # later sources have other numbers
+        if report and report.answer and report.ending != "not_found":
+            said = without_check_marks(without_citations(report.answer))  # later sources have other numbers
             self.history += [Message("user", question), Message("assistant", said)]
 
     def start_over(self) -> None:

@@ -65,8 +65,8 @@ def open_with_privacy_notice(library: "Library", request: AnswerRequest) -> "Ans
     from searchkit.answer.answerer import open_answerer
 
     answerer = open_answerer(library, llm=request.llm, model=request.llm_model)
-    if answerer.is_remote:
-        say(f"Your question and passages of your documents leave this machine: they are sent to {answerer.where}.")
+    if answerer.remote:
+        say(f"Your question and passages of your documents leave this machine: they are sent to {answerer.server}.")
     return answerer
 
 
@@ -109,7 +109,7 @@ def show(question: str, searched_for: str, answerer: "Answerer", stream: "Answer
 def print_sources(stream: "AnswerStream", report: "AnswerReport") -> None:
     """Print the cited sources, or all that were given if none is cited."""
     cited = report.cited or tuple(range(1, len(stream.sources) + 1))
-    if not stream.sources or not report.text:  # stopped before the first word
+    if not stream.sources or not report.answer:  # stopped before the first word
         return
     click.echo()
     if not report.cited:
@@ -161,11 +161,11 @@ def answer_as_json(
     return {
         "question": question,
         "searched_for": searched_for,
-        "answer": report.text,
+        "answer": report.answer,
         "ending": report.ending,
         "model": answerer.name,
-        "server": answerer.where,
-        "remote": answerer.is_remote,
+        "server": answerer.server,
+        "remote": answerer.remote,
         "quoted": answerer.model is None,
         "window_tokens": answerer.window.tokens,
         "prompt_tokens": stream.context.tokens if stream.context else 0,

@@ -70,7 +70,7 @@ def _answer(answerer: "Answerer", sources: "SearchRequest", *, as_json: bool) ->
     question = sources.query
     stream = answerer.answer_from(sources)
     if stream.sources and answerer.model:
-        say(f"Asking {answerer.name} ({answerer.where}) …")
+        say(f"Asking {answerer.name} ({answerer.server}) …")
     if not show(question, question, answerer, stream, as_json=as_json):
         say("Stopped.")
         click.get_current_context().exit(130)

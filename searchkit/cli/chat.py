@@ -43,7 +43,7 @@ def chat(request: AnswerRequest) -> None:
     with Library() as library:
         check_collections(library, request.collections)
         answerer = open_with_privacy_notice(library, request)
-        say(f"Talking to {answerer.name} ({answerer.where})." if answerer.model else answerer.advice)
+        say(f"Talking to {answerer.name} ({answerer.server})." if answerer.model else answerer.advice)
         try:
             _talk(Conversation(answerer, request.sources()), as_json=request.as_json)
         finally:

@@ -67,7 +67,7 @@ def answers(request: _Request) -> None:
     click.echo(_as_text(name, figures))
     for each in judged if request.show else ():
         if not each.is_right:
-            click.echo(f"\n{printable(each.known.question)}\n  {printable(each.error or each.text)}")
+            click.echo(f"\n{printable(each.question)}\n  {printable(each.error or each.answer)}")
 
 
 def _answered(
@@ -108,9 +108,9 @@ def _share(value: float | None) -> str:
 
 def _as_json(each: "Judgement") -> dict[str, object]:
     return {
-        "question": each.known.question,
-        "answer": each.text,
-        "refused": each.is_refusal,
+        "question": each.question,
+        "answer": each.answer,
+        "refused": each.refused,
         "correctness": each.correctness,
         "citation": each.citation,
         "seconds": round(each.seconds, 3),

@@ -47,8 +47,8 @@ class Judgement:
     """
 
     known: KnownAnswer
-    text: str
-    is_refusal: bool
+    answer: str
+    refused: bool
     correctness: float
     citation: float
     seconds: float
@@ -56,9 +56,14 @@ class Judgement:
     error: str = ""
 
     @property
+    def question(self) -> str:
+        """What was asked."""
+        return self.known.question
+
+    @property
     def is_right(self) -> bool:
         """True for the answer, and for a refusal where there is none."""
-        return self.correctness == 1 if self.known.answers else self.is_refusal
+        return self.correctness == 1 if self.known.answers else self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +96,23 @@ def judge_answers(known: Sequence[KnownAnswer], answer: Answer) -> Iterator[Judg
     """Have each question answered, and judge what is written. A model that fails costs the answer, not the run."""
     for each in known:
         started, used = time.perf_counter(), time.process_time()
-        text, error, is_refusal = "", "", False
+        text, error, refused = "", "", False
         cited: tuple[Hit, ...] = ()
         try:
             report, sources = answer(each.question, each.collections)
-            text = report.text
+            text = report.answer
             cited = tuple(sources[number - 1] for number in _in_order(report))
-            is_refusal = report.ending == "not_found" or _abstains(report)
+            refused = report.ending == "not_found" or _abstains(report)
         except LlmError as failed:
             error = str(failed)
         plain = _plain(text)
         correctness = 0.0
-        if not is_refusal:
+        if not refused:
             correctness = 1.0 if _holds(each.answers, plain) else 0.5 if _holds(each.half, plain) else 0.0
         yield Judgement(
             each,
             text,
-            is_refusal,
+            refused,
             correctness,
             _citation(each, cited),
             time.perf_counter() - started,
@@ -120,7 +125,7 @@ def figures_of(judged: Sequence[Judgement]) -> AnswerFigures:
     """The figures of judged answers, of which there is at least one."""
     answerable = [each for each in judged if each.known.answers]
     count = max(len(answerable), 1)
-    refused = [each for each in judged if each.is_refusal]
+    refused = [each for each in judged if each.refused]
     to_refuse = [each for each in judged if not each.known.answers]
     rightly = sum(not each.known.answers for each in refused)
     return AnswerFigures(

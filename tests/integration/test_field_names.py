@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,19 @@ import pytest
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
 
+from searchkit.answer.answerer import Answerer
+from searchkit.answer.conversation import Conversation
+from searchkit.answer.grounding.answer_stream import AnswerReport
+from searchkit.answer.grounding.checked_text import CheckedSentence
 from searchkit.cli.main import cli
+from searchkit.evaluate.answers import AnswerFigures, Judgement
+from searchkit.index_store.trials import Trial
 from searchkit.library import Library
 from searchkit.maintenance.rebuild import RebuildReport
-from searchkit.reports import CollectionStatus, EmbedReport, FormatCount, IndexReport, LeftOut, Problem
+from searchkit.maintenance.tune_index import TuneReport
+from searchkit.reports import CollectionSizes, CollectionStatus, EmbedReport, FormatCount, IndexReport, LeftOut, Problem
 from searchkit.search.request import SearchRequest, SearchResponse
+from searchkit.serve.dialects.chat.answering import ChatResult
 from searchkit.serve.dialects.native_shapes import SearchRequest as PostedRequest
 from searchkit.serve.http.app import make_api
 from searchkit.serve.http.lifespan import close_state, open_state
@@ -22,6 +31,7 @@ from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.mcp.answers import fetch_answer, status_answer
 from searchkit.serve.references import AboutDocument, OpenedDocument, OpenedPassage, PassageText
 from searchkit.types import Evidence, Hit
+from tests.support.fake_llm import fake_llm
 from tests.support.files import write
 from tests.support.homes import copied
 from tests.support.mcp_tool import search_by_mcp
@@ -86,6 +96,18 @@ THINGS: Mapping[str, Thing] = {
     "index run": Thing((IndexReport,)),
     "embedding": Thing((EmbedReport,)),
     "rebuild": Thing((RebuildReport,)),
+    "sizes": Thing((CollectionSizes,)),
+    "tuning": Thing((TuneReport,)),
+    "trial": Thing((Trial,)),
+    "answer": Thing(
+        (AnswerReport, Answerer, Conversation, ChatResult),
+        {
+            "ask --json": frozenset({"question", "quoted", "window_tokens"}),
+        },
+    ),
+    "sentence": Thing((CheckedSentence,)),
+    "judged answers": Thing((AnswerFigures,), {"eval answers --json": frozenset({"model", "answers"})}),
+    "judged answer": Thing((Judgement,)),
 }
 
 
@@ -137,7 +159,29 @@ def printed(at: FrontEnds) -> Iterator[tuple[str, str, Objects]]:
     yield "embedding", "embed --json", at.command("embed")
     rebuilt = at.command("rebuild", "-c", "docs")
     yield "rebuild", "rebuild --json", rebuilt
+    yield "sizes", "status --sizes --json", at.command("status", "--sizes")
+    tuned = at.command("tune", "-c", "docs", "--dry-run")
+    yield "tuning", "tune --json", tuned
+    yield "trial", "tune --json", tuned[0]["trials"]
+    yield from answers(at)
     yield "index run", "rebuild --json", [rebuilt[0]["run"]]
+
+
+def answers(at: FrontEnds) -> Iterator[tuple[str, str, Objects]]:
+    """What the front ends print of answers."""
+    with fake_llm() as llm:
+        llm.answers("Prune the roses in March [1].")
+        asked = at.command("ask", "when are roses pruned", "--llm", llm.base)
+    yield "answer", "ask --json", asked
+    yield "sentence", "ask --json", asked[0]["sentences"]
+    message = {"model": "searchkit", "messages": [{"role": "user", "content": "when are roses pruned"}]}
+    answered = at.client.post("/v1/chat/completions", json=message)
+    yield "answer", "POST /v1/chat/completions", [answered.json()["searchkit"]]
+    questions = at.home / "questions.jsonl"
+    write(questions, json.dumps({"question": "when are roses pruned", "answers": ["March"], "source": "roses.md"}))
+    judged = at.command("eval", "answers", str(questions))
+    yield "judged answers", "eval answers --json", judged
+    yield "judged answer", "eval answers --json", judged[0]["answers"]
 
 
 def test_a_thing_has_the_same_names_in_python_json_http_and_mcp(front_ends: FrontEnds) -> None:
@@ -168,6 +212,6 @@ def test_a_request_has_the_same_names_in_python_and_http() -> None:
 
 
 def names(kind: type) -> set[str]:
-    """The fields and properties of a dataclass."""
-    held = {each.name for each in fields(kind)}
+    """The fields and properties of a class."""
+    held = {each.name for each in fields(kind)} if is_dataclass(kind) else set(signature(kind).parameters)
     return held | {name for name, value in vars(kind).items() if isinstance(value, property)}

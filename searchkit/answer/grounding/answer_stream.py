@@ -19,13 +19,13 @@ Repack = Callable[[int], Context]
 
 @dataclass(frozen=True, slots=True)
 class AnswerReport:
-    """The result of an answer. `text`: as it was shown. `cited`: numbers of the sources it cites.
+    """The result of a question. `answer`: as it was shown. `cited`: numbers of the sources it cites.
 
     `removed_citations`: those of sources that do not exist. `ending`: "length" if the token limit cut it, "broken" if the server
     did, "not_found" if no model was asked because nothing relevant was found.
     """
 
-    text: str
+    answer: str
     sentences: tuple[CheckedSentence, ...]
     cited: tuple[int, ...]
     removed_citations: tuple[str, ...]

@@ -46,8 +46,8 @@ class EmbeddedLanguageModel:
     nothing to run it with.
     """
 
-    is_remote = False
-    where = "llama.cpp, on this machine"
+    remote = False
+    server = "llama.cpp, on this machine"
 
     def __init__(self, gguf: Path, context_tokens: int = 0) -> None:
         if not gguf.is_file():

@@ -42,12 +42,12 @@ class LanguageModel(Protocol):
         ...
 
     @property
-    def where(self) -> str:
+    def server(self) -> str:
         """The server's address, or what runs it here."""
         ...
 
     @property
-    def is_remote(self) -> bool:
+    def remote(self) -> bool:
         """True if text leaves this machine."""
         ...
 

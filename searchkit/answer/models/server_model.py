@@ -47,8 +47,8 @@ class HttpLanguageModel:
         self.name = model.name.rsplit("/", 1)[-1] if model.name.endswith(".gguf") else model.name
         self.is_small = bool(_SMALL.search(self.name))
         self._id = model.name
-        self.where = base
-        self.is_remote = not is_loopback(base)
+        self.server = base
+        self.remote = not is_loopback(base)
         self._silence_seconds = options.silence_seconds
         self._client = open_client(base, options.api_key)
         root = server_root(base)
@@ -109,7 +109,7 @@ class HttpLanguageModel:
         received = Received()
         timeout = httpx2.Timeout(self._silence_seconds, connect=INFO_SECONDS)
         try:
-            with self._client.stream("POST", f"{self.where}/chat/completions", json=body, timeout=timeout) as response:
+            with self._client.stream("POST", f"{self.server}/chat/completions", json=body, timeout=timeout) as response:
                 connection.hold(response)
                 self._refuse_errors(response, has_form="response_format" in body)
                 for event in events_in(response):
@@ -134,9 +134,9 @@ class HttpLanguageModel:
         import httpx2
 
         if isinstance(error, httpx2.TimeoutException) and not isinstance(error, httpx2.ConnectTimeout):
-            what = f"{self.where} was silent for {self._silence_seconds:.0f} seconds"
+            what = f"{self.server} was silent for {self._silence_seconds:.0f} seconds"
         else:
-            what = f"{self.where} closed the connection ({error or type(error).__name__})"
+            what = f"{self.server} closed the connection ({error or type(error).__name__})"
         if has_begun:
             return AnswerCutError(
                 f"The answer ends here: {what}.", remedy="Check that the server is still running, then ask again."
@@ -152,12 +152,12 @@ class HttpLanguageModel:
         message = _error_text(response)
         if response.status_code == 404 or ("model" in message.lower() and "not found" in message.lower()):
             raise LlmNotFoundError(
-                f"{self.where} has no model '{self.name}' ({message}).",
+                f"{self.server} has no model '{self.name}' ({message}).",
                 remedy=Remedy(Action.LOAD_LLM, model=self.name) | _ANOTHER_MODEL,
             )
         if response.status_code in (401, 403):
             raise LlmError(
-                f"{self.where} requires a key.",
+                f"{self.server} requires a key.",
                 remedy=Remedy(
                     Action.CHANGE_SETTING,
                     setting="api_key_env in [llm]",
@@ -176,7 +176,7 @@ class HttpLanguageModel:
         if has_form and response.status_code in (400, 422, 501):
             raise FormRefusedError(f"The language model's server does not take this response_format ({message}).")
         raise LlmError(
-            f"{self.where} answered {response.status_code}: {message}.",
+            f"{self.server} answered {response.status_code}: {message}.",
             remedy="See the server's own log for the reason.",
         )
 

@@ -83,8 +83,8 @@ def status_answer(library: Library, scope: Sequence[str]) -> Answer:
     found = [library.status(name) for name in names] if names else library.statuses()
     if not (found or library.away):
         raise NothingIndexedError
-    away = [{"collection": name, "not_reached": one_line(str(error))} for name, error in library.away.items()]
-    return {"collections": [*map(_collection, found), *away]}
+    away = {name: one_line(str(error)) for name, error in library.away.items()}
+    return {"collections": list(map(_collection, found)), "not_reached": away}
 
 
 def _note(note: Note) -> str:

@@ -24,7 +24,8 @@ Read the file behind a search result: its text from the beginning, or from the p
 metadata.next is the id to fetch for what follows, metadata.document_id the id of the whole document."""
 _STATUS = """\
 What can be searched: the collections with their folders, numbers of files and formats, and when they were last updated; \
-vectors of the passages can be found by meaning, all by words. Not needed before a search."""
+vectors of the passages can be found by meaning, all by words; not_reached names collections whose database is away, and why. \
+Not needed before a search."""
 
 _STRING, _BOOLEAN, _WHOLE = ({"type": kind} for kind in ("string", "boolean", "integer"))
 _DATES = "2025, 2025-03, 2025-03-01, 7d, 2w, 3m, 1y or yesterday"
@@ -123,7 +124,8 @@ TOOLS = (
                     formats=_STRING,
                     updated_at=_STRING,
                 )
-            )
+            ),
+            not_reached={"type": "object", "additionalProperties": _STRING},
         ),
         lambda library, _, scope: status_answer(library, scope),
     ),

@@ -96,7 +96,7 @@ def test_a_server_that_dies_leaves_what_came(answerer: Answerer, llm: FakeLlm) -
             came.append(piece)
     assert "".join(came).startswith(SAID)
     assert stream.report is not None
-    assert (stream.report.ending, stream.report.text) == ("broken", "".join(came))
+    assert (stream.report.ending, stream.report.answer) == ("broken", "".join(came))
 
 
 def test_an_answer_is_stopped_from_outside(answerer: Answerer, llm: FakeLlm) -> None:

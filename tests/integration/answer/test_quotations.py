@@ -34,7 +34,7 @@ def lease(library: Library, tmp_path: Path) -> Path:
 def answered(stream: AnswerStream) -> str:
     text = "".join(stream)
     assert stream.report is not None
-    assert stream.report.text == text
+    assert stream.report.answer == text
     return text
 
 

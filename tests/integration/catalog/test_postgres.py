@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ from searchkit.reports import RunOptions
 from searchkit.serve.http.app import make_api
 from searchkit.serve.http.lifespan import close_state, open_state
 from searchkit.serve.http.options import ServeOptions
+from searchkit.serve.mcp.answers import status_answer
 from searchkit.types import SearchMode
 from searchkit_indexes import search_rescored
 from tests.support.files import ROOT, write
@@ -218,7 +220,7 @@ def test_the_command_says_which_collection_was_not_asked(library: Library, docs:
         library.search("dough", collections=["team"])
 
 
-def test_http_says_which_collection_was_not_reached(library: Library, docs: Path) -> None:
+def test_http_and_mcp_say_which_collection_was_not_reached(library: Library, docs: Path) -> None:
     library.index(docs)
     write(library.home.config, f'[collections.team]\nurl = "postgresql://anna:{SECRET}@127.0.0.1:1/none"\n')
     state = open_state(library, ServeOptions(workers=1))
@@ -227,9 +229,11 @@ def test_http_says_which_collection_was_not_reached(library: Library, docs: Path
             answer = client.get("/collections").json()
     finally:
         close_state(state, 10)
-    assert [each["collection"] for each in answer["collections"]] == ["docs"]
-    assert "cannot be reached" in answer["not_reached"]["team"]
-    assert SECRET not in str(answer)
+    of_mcp: dict[str, Any] = dict(status_answer(library, ()))
+    for told in (answer, of_mcp):
+        assert [each["collection"] for each in told["collections"]] == ["docs"]
+        assert "cannot be reached" in told["not_reached"]["team"]
+        assert SECRET not in str(told)
 
 
 def test_a_collection_that_nobody_has_indexed_yet_is_missing(library: Library, url: str) -> None:

@@ -124,7 +124,7 @@ def test_a_hard_negative_is_near_of_another_file_and_no_copy(notes: Library) -> 
 class ScriptedModel:
     """A language model that gives scripted replies."""
 
-    name, where, is_remote, is_small = "scripted", "here", False, False
+    name, server, remote, is_small = "scripted", "here", False, False
     window_tokens = comfortable_tokens = 4096
 
     def __init__(self, replies: Sequence[str]) -> None:

@@ -57,7 +57,7 @@ def test_right_half_cited_and_refused_are_told_apart(tmp_path: Path) -> None:
     judged = list(judge_answers(read_known_answers(file), answer))
     assert [each.correctness for each in judged] == [1.0, 1.0, 0.5, 0.0, 0.0]
     assert [each.citation for each in judged[:3]] == [1.0, 1.0, 0.0]
-    assert [each.is_refusal for each in judged] == [False, False, False, True, True]
+    assert [each.refused for each in judged] == [False, False, False, True, True]
     assert [each.is_right for each in judged] == [True, True, False, True, True]
     figures = figures_of(judged)
     assert (figures.questions, figures.answerable, figures.failed) == (5, 3, 0)

@@ -158,7 +158,7 @@ def _answered(
             for piece in stream:
                 line.send(piece)
         except AnswerCutError:
-            if stream.report is None or not stream.report.text:
+            if stream.report is None or not stream.report.answer:
                 raise
         report = stream.report
         assert report is not None
@@ -171,7 +171,7 @@ def _answered(
             conversation.searched_for,
             answerer.name,
             stream.context.tokens if stream.context else 0,
-            answerer.window.count(report.text) if stream.sources else 0,
+            answerer.window.count(report.answer) if stream.sources else 0,
         )
 
 

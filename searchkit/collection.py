@@ -40,6 +40,7 @@ from searchkit.reports import (
     ProgressListener,
     RunOptions,
     Work,
+    Writer,
 )
 from searchkit.search.click_log import erase_opened
 from searchkit.search.on_demand import OnDemandReader
@@ -106,21 +107,34 @@ class Collection:
     @contextmanager
     def refusing(self) -> Iterator[None]:
         """Have a CollectionBusyError of the block say how far whoever writes to the collection is."""
-        from searchkit.catalog.writer import busy, writer_of
-        from searchkit.display import progress_left
+        from searchkit.catalog.writer import busy
 
         try:
             yield
         except CollectionBusyError as error:
             try:
-                with self.reading() as catalog:
-                    writer = writer_of(self.folder, catalog)
-                    counts, unread = self.coverage(), int(catalog.meta(UNREAD) or 0)
+                writer, left = self._writer()
             except SearchkitError:  # it has not been created yet, or its database has gone
                 raise error from None
             if writer is None:
                 raise error from None
-            raise busy(self.name, writer, progress_left(counts, unread)) from None
+            raise busy(self.name, writer, left) from None
+
+    def being_written(self) -> str:
+        """`being indexed, about 12 min left`: what another process does to the collection now; "" if none does anything."""
+        writer, left = self._writer()
+        return f"being {writer.work}{left}" if writer else ""
+
+    def _writer(self) -> tuple[Writer | None, str]:
+        """The process that writes to the collection now, and what it has left: `, about 12 min left`."""
+        from searchkit.catalog.writer import writer_of
+        from searchkit.display import progress_left
+
+        with self.reading() as catalog:
+            writer = writer_of(self.folder, catalog)
+            if writer is None:
+                return None, ""
+            return writer, progress_left(self.coverage(), int(catalog.meta(UNREAD) or 0))
 
     def model(self) -> str:
         """The name of the model whose vectors the collection uses, "" if it has none yet or does not exist yet."""

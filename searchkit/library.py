@@ -383,7 +383,7 @@ class Library:
     def _not_read(self, request: SearchRequest) -> "Iterator[Note]":
         for collection in self._searchable(request):
             if files := collection.unread_files():
-                yield Note(NoteKind.PARTLY_READ, (), collection.name, files=files)
+                yield Note(NoteKind.PARTLY_READ, (), collection.name, files=files, reason=collection.being_written())
 
     def _not_covered(self, request: SearchRequest) -> "Iterator[Note]":
         chosen = self._searchable(request)
@@ -402,7 +402,8 @@ class Library:
                 counts = collection.coverage()
                 if counts.vectors < counts.passages:
                     of = (collection.name, counts.vectors, counts.passages)
-                    yield Note(NoteKind.PARTLY_EMBEDDED, (), *of, lazy=counts.lazy)
+                    now = collection.being_written()
+                    yield Note(NoteKind.PARTLY_EMBEDDED, (), *of, lazy=counts.lazy, reason=now)
                     if not request.wait or collection.searcher().is_hurried:
                         yield Note(NoteKind.MORE_TO_COME, (), collection.name)
             if cut := collection.searcher().cut:

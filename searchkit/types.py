@@ -308,7 +308,7 @@ class Note:
     collections that were searched by words only (none means all). `collection`: of which `files` have not been read, or `vectors`
     of `passages` distinct passages can be found by meaning, or which can be embedded now; `lazy`: the model
     reads its others only as questions ask for them. `reason`: why only words were searched: one of the two above, or an error's
-    text; or why it was not searched; `remedy`: that error's.
+    text; or why it was not searched; or what another process does to the collection now; `remedy`: that error's.
     """
 
     kind: NoteKind

@@ -128,15 +128,19 @@ def note_text(note: Note) -> str:
 def _on_coverage(note: Note) -> str:
     if note.kind is NoteKind.PARTLY_READ:
         verb = "has" if note.files == 1 else "have"
-        return f"{plural(note.files, 'file')} {verb} not been read yet, and cannot be found"
+        return f"{plural(note.files, 'file')} {verb} not been read yet, and cannot be found{_meanwhile(note)}"
     if note.kind is NoteKind.UNREACHABLE:
         return f"it was not searched, since {note.reason.rstrip('.')}"
     if note.kind is NoteKind.MORE_TO_COME:
         return "the order by meaning is still to come; it takes about a second more"
     read = f"{note.vectors:,} of {note.passages:,} passages"
     if note.lazy:
-        return f"the model has read {read}, and reads others as questions ask for them"
-    return f"{read} can be found by meaning so far"
+        return f"the model has read {read}, and reads others as questions ask for them{_meanwhile(note)}"
+    return f"{read} can be found by meaning so far{_meanwhile(note)}"
+
+
+def _meanwhile(note: Note) -> str:
+    return f"; it is {note.reason}" if note.reason else ""
 
 
 def _on_files(note: Note) -> str:
@@ -159,8 +163,10 @@ def _on_words(note: Note) -> str:
 
 def note_remedy(note: Note) -> Remedy | None:
     """What can be done about a note, None if nothing or if its text says so."""
-    if note.remedy is not None or note.kind in (NoteKind.PARTLY_READ, NoteKind.PARTLY_EMBEDDED):
-        return note.remedy or _to_continue(note)
+    if note.kind in (NoteKind.PARTLY_READ, NoteKind.PARTLY_EMBEDDED):
+        return None if note.reason else _to_continue(note)  # what is under way need not be begun
+    if note.remedy is not None:
+        return note.remedy
     if note.kind is NoteKind.WORDS_ONLY and note.reason == NO_MODEL_AT_INDEXING:
         return Remedy(Action.RESUME_INDEXING, collection=note.collection, sentence="Embed it")
     if note.reason == MEANINGLESS_MODEL:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,11 +15,14 @@ from click.testing import CliRunner
 from searchkit import rename_collection, set_index
 from searchkit.catalog.connection import writing
 from searchkit.cli.main import cli
-from searchkit.errors import CollectionBusyError
+from searchkit.display import note_remedy, note_text
+from searchkit.errors import Action, CollectionBusyError
 from searchkit.library import Library
 from searchkit.maintenance.move import move_collection
 from searchkit.maintenance.rebuild import rebuild_collection
 from searchkit.reports import Progress, RunOptions, Work
+from searchkit.search.request import SearchRequest
+from searchkit.types import Note, NoteKind
 from tests.support.files import ROOT, write
 
 pytestmark = pytest.mark.both_homes
@@ -89,11 +93,32 @@ def test_status_and_collections_show_it(library: Library, indexing: "subprocess.
         assert one["seconds_left"] > 0
 
 
+def test_a_search_says_that_it_is_being_indexed_rather_than_how_to_begin(
+    library: Library, indexing: "subprocess.Popen[str]"
+) -> None:
+    def partly() -> Note:
+        notes = library.find(SearchRequest("number50", wait=False)).notes
+        return next(note for note in notes if note.kind is NoteKind.PARTLY_EMBEDDED)
+
+    assert re.search(r"so far; it is being indexed, (about|less than) .* left\.$", note_text(partly()))
+    assert note_remedy(partly()) is None
+    indexing.kill()
+    indexing.wait()
+    _until(lambda: not partly().reason)
+    remedy = note_remedy(partly())
+    assert remedy is not None
+    assert remedy.action is Action.RESUME_INDEXING
+
+
 def test_a_writer_that_was_killed_is_none(library: Library, indexing: "subprocess.Popen[str]") -> None:
     indexing.kill()
     indexing.wait()
-    deadline = time.monotonic() + 20  # a server notices a little later
-    while library.status("docs").writer is not None:
+    _until(lambda: library.status("docs").writer is None)
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20  # a server notices a little later that a process has gone
+    while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.1)
 

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from searchkit.answer.answerer import Answerer, open_answerer
     from searchkit.answer.grounding.answer_stream import AnswerReport, AnswerStream
+    from searchkit.answer.grounding.checked_text import CHECK_MARKS
     from searchkit.errors import LlmError
 
-__all__ = ["AnswerReport", "AnswerStream", "Answerer", "LlmError", "open_answerer"]
+__all__ = ["CHECK_MARKS", "AnswerReport", "AnswerStream", "Answerer", "LlmError", "open_answerer"]
 
 _HOMES = {
+    "CHECK_MARKS": "searchkit.answer.grounding.checked_text",
     "AnswerReport": "searchkit.answer.grounding.answer_stream",
     "AnswerStream": "searchkit.answer.grounding.answer_stream",
     "Answerer": "searchkit.answer.answerer",

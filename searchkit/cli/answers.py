@@ -11,7 +11,7 @@ from searchkit.cli.completion import collections_option
 from searchkit.cli.filter_options import FILTERS
 from searchkit.cli.options import option
 from searchkit.cli.output import print_json, say
-from searchkit.display import place, plural, printable
+from searchkit.display import place, printable
 from searchkit.search.query.filters import Filters
 from searchkit.types import Hit
 
@@ -103,7 +103,8 @@ def show(question: str, searched_for: str, answerer: "Answerer", stream: "Answer
                 print_json([answer_as_json(question, searched_for, answerer, stream, report)])
             else:
                 print_sources(stream, report)
-            say_findings(stream, report)
+            for finding in stream.findings:
+                say(finding)
 
 
 def print_sources(stream: "AnswerStream", report: "AnswerReport") -> None:
@@ -129,29 +130,6 @@ def passage_text(hit: Hit) -> str:
     """The beginning of a source, indented."""
     text = " ".join(printable(hit.text).split())
     return textwrap.indent(textwrap.fill(textwrap.shorten(text, _SHOWN_CHARACTERS, placeholder=" …"), 94), "    ")
-
-
-def say_findings(stream: "AnswerStream", report: "AnswerReport") -> None:
-    """Say what is wrong with the answer according to the checks."""
-    if report.removed_citations:
-        sources = plural(len(stream.sources), "source")
-        say(f"Removed {', '.join(report.removed_citations)} from the answer, which was given {sources}.")
-    marked = (
-        (report.unsupported, "(unsupported): no source seems to say so. Check before you rely on it."),
-        (report.differing, "(differs): the source seems to say otherwise, or it of something else. Look at it."),
-        (
-            report.beside_the_question,
-            "(beside the question): a source says so, and it does not seem to be what you asked.",
-        ),
-    )
-    for sentences, why in marked:
-        if sentences:
-            is_are = "sentence is" if len(sentences) == 1 else "sentences are"
-            say(f"{len(sentences)} {is_are} marked {why}")
-    if report.is_unchecked:
-        say("Nothing in this answer could be checked. Read its sources before you rely on it.")
-    if report.ending == "length":
-        say("The answer was cut off at the model's limit. Ask for a part of it.")
 
 
 def answer_as_json(

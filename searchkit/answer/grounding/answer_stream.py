@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from searchkit.answer.context import Context
-from searchkit.answer.grounding.checked_text import CheckedSentence, CheckedText
+from searchkit.answer.grounding.checked_text import BESIDE, DIFFERS, UNSUPPORTED, CheckedSentence, CheckedText
 from searchkit.answer.grounding.support import Doubt, OpenEmbedder, SupportChecker, is_abstention
 from searchkit.answer.models.language_model import LanguageModel, Reply
+from searchkit.display import plural
 from searchkit.errors import LlmError, WindowTooSmallError
 from searchkit.types import Hit
 
@@ -79,6 +80,31 @@ class AnswerStream:
     def is_cut_short(self) -> bool:
         """True if the token limit ended it."""
         return self._reply is not None and self._reply.is_cut_short
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What is wrong with the answer according to the checks, a sentence each; none before it has ended."""
+        report = self.report
+        if report is None:
+            return ()
+        found = []
+        if report.removed_citations:
+            sources = plural(len(self.sources), "source")
+            found.append(f"Removed {', '.join(report.removed_citations)} from the answer, which was given {sources}.")
+        marked = {
+            UNSUPPORTED: (report.unsupported, "no source seems to say so. Check before you rely on it."),
+            DIFFERS: (report.differing, "the source seems to say otherwise, or it of something else. Look at it."),
+            BESIDE: (report.beside_the_question, "a source says so, and it does not seem to be what you asked."),
+        }
+        for mark, (sentences, why) in marked.items():
+            if sentences:
+                is_are = "sentence is" if len(sentences) == 1 else "sentences are"
+                found.append(f"{len(sentences)} {is_are} marked {mark}: {why}")
+        if report.is_unchecked:
+            found.append("Nothing in this answer could be checked. Read its sources before you rely on it.")
+        if report.ending == "length":
+            found.append("The answer was cut off at the model's limit. Ask for a part of it.")
+        return tuple(found)
 
     def stop(self) -> None:
         """End the answer, from any thread; what was written stays."""

@@ -11,6 +11,7 @@ from searchkit.answer.plain_text import FenceStripper, PlainTextStream, Reasonin
 from searchkit.answer.prompt import without_marks
 
 UNSUPPORTED, DIFFERS, BESIDE = "(unsupported)", "(differs)", "(beside the question)"
+CHECK_MARKS = (UNSUPPORTED, DIFFERS, BESIDE)
 NO_SOURCE_SAYS_SO = "\n\nNo source says so. What they say:"
 NOTHING_WRITTEN = "The model wrote nothing. What the sources say:"
 _MARKS = {Doubt.NEGATION: f" {DIFFERS}", Doubt.DETAIL: f" {DIFFERS}", Doubt.BESIDE: f" {BESIDE}"}
@@ -169,8 +170,8 @@ class CheckedText:
 
 def without_check_marks(text: str) -> str:
     """An answer as it was before it was checked."""
-    for mark in (f" {UNSUPPORTED}", *dict.fromkeys(_MARKS.values())):
-        text = text.replace(mark, "")
+    for mark in CHECK_MARKS:
+        text = text.replace(f" {mark}", "")
     return text
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -29,6 +30,7 @@ class Script:
 
     def __init__(self, sources: Sequence[Hit], pieces: Sequence[str], gate: Event) -> None:
         self.sources = sources
+        self.findings: Sequence[str] = ()
         self._pieces = pieces
         self._gate = gate
         self.stopped = Event()
@@ -140,6 +142,34 @@ def test_an_answer_streams_and_names_its_sources(filled: Library) -> None:
         await user.until(lambda: answer_of(user) == "".join(ANSWER))
         await user.until(lambda: "it cites [1], [2]" in state_of(user))
         assert answerer.is_closed
+
+    drive(filled, scenario, lambda _: answerer)
+
+
+def test_what_the_checks_found_stands_below_and_joined_sources_get_the_page_that_is_cited(filled: Library) -> None:
+    class Checked(Script):
+        def __iter__(self) -> Iterator[str]:
+            yield from super().__iter__()
+            self.sources = [replace(self.sources[0], place="page 4"), *self.sources[1:]]
+            self.findings = ["1 sentence is marked (differs): look at it.", "Removed [9] from the answer."]
+
+    class Checking(ScriptedAnswerer):
+        def answer(self, question: str, collections: Sequence[str]) -> AnswerStream:
+            first = replace(self._library.search(question, k=1, collections=collections)[0], place="pages 3–4")
+            return Checked([first, *self._library.search("roses", k=1)], self._pieces, self.gate)
+
+    answerer = Checking(filled, ("Two bar [1]. (differs)", " Or three."), waits=True)
+
+    async def scenario(user: User) -> None:
+        await user.until_seen("pages 3–4")
+        await user.press("2")
+        await user.until(lambda: "roses" in str(user.app.screen.query_one("#source", Static).content))
+        answerer.gate.set()
+        await user.until_seen("marked (differs): look at it.", "Removed [9] from the answer.")
+        await user.until(lambda: "pages 3–4" not in user.seen)
+        assert "page 4" in user.seen
+        assert user.app.screen.query_one("#sources", OptionList).highlighted == 1
+        assert "roses" in str(user.app.screen.query_one("#source", Static).content)
 
     drive(filled, scenario, lambda _: answerer)
 

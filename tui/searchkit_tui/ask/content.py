@@ -8,31 +8,33 @@ from pathlib import Path
 from textual.content import Content
 from textual.style import Style
 
+from searchkit.answer import CHECK_MARKS
 from searchkit.display import place, plural, reason
 from searchkit.types import Hit
 from searchkit_tui.ask.reply import Reply, ReplyState
 from searchkit_tui.rendering.markup import visible
 
-_CITATION = re.compile(r"\[(\d{1,2})\]")
+_CITED_OR_MARKED = re.compile(rf"\[(?P<number>\d{{1,2}})\]|{'|'.join(map(re.escape, CHECK_MARKS))}")
 _ENTRY_CHARACTERS = 160
 INSTEAD = "Meanwhile, these are the passages that an answer would be made from. Press a number to read one."
 
 
-def answer_text(text: str, sources: int, advice: str = "") -> Content:
-    """Style the answer so far, with advice below; the numbers of its sources can be clicked, links cannot."""
+def answer_text(text: str, sources: int, below: Sequence[str] = ()) -> Content:
+    """Style the answer so far, with what is to be said below; the numbers of its sources can be clicked, links cannot."""
     clean = visible(text)
     parts: list[Content] = []
     at = 0
-    for found in _CITATION.finditer(clean):
-        number = int(found[1])
-        if not 1 <= number <= sources:
+    for found in _CITED_OR_MARKED.finditer(clean):
+        if found["number"] is None:
+            style: Style | str = "$text-warning"
+        elif 1 <= (number := int(found["number"])) <= sources:
+            style = Style(bold=True) + Style.from_meta({"@click": f"screen.jump({number})"})
+        else:
             continue
-        parts.append(Content(clean[at : found.start()]))
-        style = Style(bold=True) + Style.from_meta({"@click": f"screen.jump({number})"})
-        parts.append(Content.styled(found[0], style))
+        parts += [Content(clean[at : found.start()]), Content.styled(found[0], style)]
         at = found.end()
-    below = [Content.styled(f"\n\n{visible(advice, one_line=True)}", "dim")] if advice and clean else []
-    return Content("").join([*parts, Content(clean[at:]), *below])
+    lines = [Content.styled(f"\n\n{visible(line, one_line=True)}", "dim") for line in below if clean]
+    return Content("").join([*parts, Content(clean[at:]), *lines])
 
 
 def source_entry(number: int, hit: Hit) -> Content:
@@ -92,7 +94,7 @@ def _ending(reply: Reply, name: str, count: str) -> Content:
 
 def cited(text: str, sources: Sequence[Hit]) -> tuple[int, ...]:
     """List the numbers of the sources that an answer cites, in order."""
-    found = {int(number) for number in _CITATION.findall(text)}
+    found = {int(number) for number in _CITED_OR_MARKED.findall(text) if number}
     return tuple(number for number in sorted(found) if 1 <= number <= len(sources))
 
 

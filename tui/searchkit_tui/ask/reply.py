@@ -16,11 +16,16 @@ from searchkit_tui.settings.keys import SOURCES
 class AnswerStream(Protocol):
     """An answer on its way. It can be iterated once, and yields the text piece by piece.
 
-    `sources`: the passages that it is based on, complete before the first piece; the text calls the first one [1].
+    `sources`: the passages that it is based on, complete before the first piece; the text calls the first one [1]. At the end they
+    have the pages of what cites them. `findings`: then what checks found wrong with it, a sentence each.
     """
 
     @property
     def sources(self) -> Sequence[Hit]:
+        """See the class."""
+
+    @property
+    def findings(self) -> Sequence[str]:
         """See the class."""
 
     def __iter__(self) -> Iterator[str]:
@@ -72,8 +77,8 @@ class ReplyState(StrEnum):
 class Reply:
     """A question and its answer so far. Attributes are replaced or appended to as a whole, so that any thread may read them.
 
-    `name`, `advice`: see Answerer. `missing`: why nothing answers, None while something does. `error`: how the answer failed, "" if
-    it did not.
+    `name`, `advice`: see Answerer; `findings`: see AnswerStream. `missing`: why nothing answers, None while something does;
+    `error`: how the answer failed, "" if it did not.
     """
 
     def __init__(self, library: Library, open_answerer: OpenAnswerer) -> None:
@@ -82,6 +87,7 @@ class Reply:
         self.advice = ""
         self.sources: tuple[Hit, ...] = ()
         self.pieces: list[str] = []
+        self.findings: tuple[str, ...] = ()
         self.missing: str | None = None
         self.error = ""
         self.elapsed_seconds = 0.0
@@ -145,7 +151,9 @@ class Reply:
         for piece in stream:
             self.pieces.append(piece)
             if self.is_stopped:
-                break
+                return
+        self.findings = tuple(stream.findings)
+        self._take_sources(stream.sources)
 
     def _take_sources(self, sources: Sequence[Hit]) -> None:
         self.sources = tuple(sources)

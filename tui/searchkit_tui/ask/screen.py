@@ -196,14 +196,15 @@ class AskScreen(ScreenWithHelp):
         reply = self._reply
         if reply is None:
             return
-        seen = (reply, reply.state, len(reply.pieces), len(reply.sources), reply.missing, reply.is_stopped)
+        seen = (reply, reply.state, len(reply.pieces), reply.sources, reply.missing, reply.is_stopped)
         if seen == self._drawn:
             return
         if self._drawn[:1] != seen[:1] or self._drawn[3] != seen[3]:
             self.query_one(SourcesPane).show(reply.sources)
         self._drawn = seen
         self.query_one("#state", Static).update(state_line(reply))
-        text = answer_text(reply.text, len(reply.sources), "" if reply.is_coming else reply.advice)
+        below = () if reply.is_coming else tuple(filter(None, (*reply.findings, reply.advice)))
+        text = answer_text(reply.text, len(reply.sources), below)
         self.query_one("#answer", Static).update(text if reply.missing is None else no_answerer(reply.missing))
         if reply.is_coming:
             self.query_one("#answer-pane").scroll_end(animate=False)

@@ -56,12 +56,14 @@ class SourcesPane(Vertical):
         return self._sources[number - 1] if number <= len(self._sources) else None
 
     def show(self, sources: Sequence[Hit]) -> None:
-        """Show other sources."""
+        """Show other sources, or these with other pages; what is read and selected stays if its number does."""
         self._sources = tuple(sources)
-        self.query_one("#source", Static).update("")
         listed = self.query_one(OptionList)
+        selected = listed.highlighted or 0
         listed.set_options([Option(source_entry(number, hit)) for number, hit in enumerate(sources, 1)])
-        listed.highlighted = 0 if sources else None
+        listed.highlighted = min(selected, len(sources) - 1) if sources else None
+        read = self._sources[self._read_number - 1 :][:1] if self._read_number else ()
+        self.query_one("#source", Static).update(source_text(self._read_number, read[0]) if read else "")
 
     def show_list(self) -> None:
         """Show the list again, and give it the focus."""
@@ -71,6 +73,7 @@ class SourcesPane(Vertical):
     def close(self) -> None:
         """Read no source for now."""
         self._read_number = 0
+        self.query_one(OptionList).highlighted = None
         self.remove_class("-reading")
 
     def jump(self, number: int) -> None:

@@ -127,8 +127,7 @@ class Scripted:
         for wrong in range(1, len(case.context.sources) + 1):
             if wrong not in case.right:
                 report = self._report("answer", wrong)
-                added = report.sentences[0].added_citations
-                is_righted = bool(added) and added[0] in case.right
+                is_righted = bool(cited := report.sentences[0].citations) and set(cited) <= set(case.right)
                 yield "wrong number", "righted" if is_righted else _noticed(report.sentences[0]), report.answer
         for kind in SPOILT:
             if kind in case.texts:

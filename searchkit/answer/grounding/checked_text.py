@@ -32,7 +32,7 @@ _CODE = re.compile(r"(```|`|\n)")
 
 @dataclass(frozen=True, slots=True)
 class CheckedSentence:
-    """A sentence of an answer. `citations`: as shown; `added_citations`: those of them that the check has added.
+    """A sentence of an answer. `citations`: as shown; `added_citations`: those of them that the check has added, or put instead.
 
     `supported`: None if there is nothing to check. `doubt`: what is wrong with one that its source seems to say.
     """
@@ -45,7 +45,10 @@ class CheckedSentence:
 
 
 class CheckedText:
-    """The stages in a row; `feed` yields what can be shown. A sentence is judged when the next one begins."""
+    """The stages in a row; `feed` yields what can be shown. A sentence is judged when the next one begins.
+
+    Until then it is held back from its first citation on, which may turn out to be that of another source.
+    """
 
     def __init__(self, source_count: int, support: SupportChecker) -> None:
         self.citations = CitationChecker(source_count)
@@ -59,6 +62,7 @@ class CheckedText:
         self._reasoning = ReasoningStripper()
         self._fences = FenceStripper()
         self._sentence = ""
+        self._held = ""
         self._space = ""
         self._in_code = False
         self._cites_first = False
@@ -116,8 +120,12 @@ class CheckedText:
                 yield self._judged()
             shown = self._space if self.sentences or self._sentence else ""
             self._space = ""
+            is_held = bool(self._held) or (is_citation and not self._cites_first and not self._in_code)
             self._sentence += shown + word if self._sentence else word
-            yield shown + word
+            if is_held:
+                self._held += shown + word
+            else:
+                yield shown + word
 
     def _with_checked_citations(self, text: str) -> str:
         """The text with its citations checked; brackets in code are not citations."""
@@ -131,8 +139,9 @@ class CheckedText:
         return "".join(parts)
 
     def _judged(self) -> str:
-        """Judge the sentence that has ended, and return what to add to it."""
-        sentence, self._sentence = self._sentence, ""
+        """Judge the sentence that has ended, and return what is still to be shown of it."""
+        sentence, held = self._sentence, self._held
+        self._sentence = self._held = ""
         if not sentence:
             return ""
         if sentence.startswith("```"):
@@ -141,18 +150,25 @@ class CheckedText:
         cited = [number for number in cited_in(sentence) if 1 <= number <= self._source_count]  # others are in code
         if self._in_code or sentence.startswith("```") or not self._support.is_claim(bare):
             self.sentences.append(CheckedSentence(sentence, tuple(cited), None))
-            return ""
+            return held
         better = self._support.better_source(bare, cited)
         added = (better,) if better else ()
-        self.citations.cited.update(added)
         support = self._support.support(bare, (*added, *cited))
         enough = [number for number, found in support.items() if found.is_enough]
+        if better and held:
+            wrong = [number for number in cited if number not in enough]
+            held = _with_other_citation(held, wrong, better)
+            cited = [number for number in cited if number not in wrong]
+            before = {number for each in self.sentences for number in each.citations}
+            self.citations.cited.difference_update(set(wrong) - before)
+        self.citations.cited.update((*cited, *added))
         for number in enough:
             self.pages[number] |= self._support.pages(bare, number)
         doubt = self._doubt(bare, enough)
         self.sentences.append(CheckedSentence(bare, (*cited, *added), bool(enough), added, doubt))
         mark = _MARKS[doubt] if doubt else "" if enough else f" {UNSUPPORTED}"
-        return "".join(f" [{number}]" for number in added) + mark
+        shown = "" if f"[{better}]" in held else f" [{better}]" if better else ""
+        return held + shown + mark
 
     def _doubt(self, sentence: str, saying: Sequence[int]) -> Doubt | None:
         """What is wrong with a sentence according to all the sources that seem to say it.
@@ -166,6 +182,15 @@ class CheckedText:
             return doubts[0]
         has_answered = any(each.supported and each.doubt is None for each in self.sentences)
         return None if has_answered or self._support.answers(sentence, saying[0]) else Doubt.BESIDE
+
+
+def _with_other_citation(text: str, wrong: Sequence[int], better: int) -> str:
+    """A text that cites another source instead of those that do not say it."""
+    for number in wrong:
+        instead = "" if f"[{better}]" in text else f"\\g<blank>[{better}]"
+        text = re.sub(rf"(?P<blank>\s*)\[{number}\]", instead, text, count=1)
+        text = re.sub(rf"\s*\[{number}\]", "", text)
+    return text
 
 
 def without_check_marks(text: str) -> str:

@@ -128,12 +128,42 @@ def test_a_sentence_that_no_source_says_is_marked(support: SupportChecker) -> No
     assert f"first [1]. {UNSUPPORTED} Prune" in text
 
 
+@pytest.mark.parametrize(
+    ("written", "checked", "cited"),
+    [
+        ("Prune the roses in March [1].", "Prune the roses in March [2].", {2}),
+        ("Prune the roses in March. [1]", "Prune the roses in March. [2]", {2}),
+        ("Prune the roses [1] in March [1].", "Prune the roses [2] in March.", {2}),
+        ("Prune the roses in March", "Prune the roses in March [2]", {2}),
+        ("[1] Prune the roses in March.", "[1] Prune the roses in March. [2]", {1, 2}),
+        (
+            "Top up the water until the gauge shows two bar [1]. Prune the roses in March [1].",
+            "Top up the water until the gauge shows two bar [1]. Prune the roses in March [2].",
+            {1, 2},
+        ),
+        (
+            "Prune the roses in March [1]. Top up the water until the gauge shows two bar [1].",
+            "Prune the roses in March [2]. Top up the water until the gauge shows two bar [1].",
+            {1, 2},
+        ),
+    ],
+)
 def test_a_sentence_that_cites_the_wrong_source_gets_the_number_of_the_one_that_says_it(
-    support: SupportChecker,
+    support: SupportChecker, written: str, checked: str, cited: set[int]
 ) -> None:
-    text, checked = shown(support, "Prune the roses in March [1].")
-    assert UNSUPPORTED not in text and text.endswith("[2]")
-    assert checked.sentences[0].added_citations == (2,)
+    for pieces in ([written], [*written]):
+        text, judged = shown(support, *pieces)
+        assert text == checked
+        assert judged.citations.cited == cited
+        assert (2,) in [sentence.added_citations for sentence in judged.sentences]
+
+
+def test_only_what_follows_a_citation_waits_for_the_end_of_its_sentence(support: SupportChecker) -> None:
+    checked = CheckedText(2, support)
+    came = [
+        "".join(checked.feed(f"{word} ")) for word in "Prune the roses in March [1]; in March. Or never again.".split()
+    ]
+    assert came == ["", "Prune", " the", " roses", " in", " March", "", "", "", " [2]; in March. Or", " never"]
 
 
 def test_a_number_that_is_not_there_is_no_support(support: SupportChecker) -> None:

@@ -7,6 +7,7 @@ quoted, with what follows a short one; where even they are far from it, nothing 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from searchkit.answer.grounding.answer_stream import NOTHING_MORE, AnswerReport, AnswerStream, nothing_relevant
@@ -38,6 +39,7 @@ _READ = (
 _COVER = 0.2  # of the share of the question's words in a sentence, beside its nearness
 _RANK = 0.1  # taken off for each passage before its own
 _MOST, _NEARLY = 3, 0.4  # quotations, and how much farther than the best one they may be
+_SAME_WORDS = 0.6  # of the shorter of two quotations in the other one: versions of the same
 _CHARACTERS = 240  # of a quotation: what follows a shorter sentence belongs to it
 _MOST_CHARACTERS = 400
 _NEAR = 0.62  # of the best sentence; of what is asked about something else nine in ten are farther
@@ -67,6 +69,7 @@ def quote(
     known = " ".join(" ".join(said).split())
     with closing(Stemmer()) as stemmer:
         chosen = _Chooser(question, passages, texts, open_embedder, stemmer).choose(known)
+        newer = _newer_versions(chosen, passages, texts, stemmer)
     if not chosen:
         return nothing_relevant(NOTHING_MORE) if known and passages else nothing_relevant()
     quoted = list(dict.fromkeys(each.source for each in chosen))
@@ -81,10 +84,37 @@ def quote(
             shown = f"{text} [{number}]"
             yield f"\n{shown}" if written else shown
             written.append(CheckedSentence(text, (number,), supported=True))
-        whole = "\n".join(f"{each.text} [{each.citations[0]}]" for each in written)
+        lines = [f"{each.text} [{each.citations[0]}]" for each in written]
+        for new, old in newer:
+            dates = f"it is of {passages[new].date}, and [{number_of[old]}] of {passages[old].date}."
+            lines.append(f"[{number_of[new]}] is the newer version: {dates}")
+            yield f"\n{lines[-1]}"
+        whole = "\n".join(lines)
         stream.report = AnswerReport(whole, tuple(written), tuple(sorted(number_of.values())), (), "complete")
 
     return AnswerStream([passages[i] for i in (*quoted, *others)], pieces)
+
+
+def _newer_versions(
+    chosen: Sequence[Quotation], passages: Sequence[Hit], texts: Sequence[str], stemmer: Stemmer
+) -> list[tuple[int, int]]:
+    """Pairs of quoted passages that say nearly the same on different days, and not quite: the newer one and the older one."""
+    found: dict[tuple[int, int], None] = {}
+    said = {each: _one_line(folded(texts[each.source][each.start : each.end])) for each in chosen}
+    words = {each: _words(text, stemmer) for each, text in said.items()}
+    for pair in combinations(chosen, 2):
+        old, new = sorted(pair, key=lambda each: passages[each.source].date)
+        before, after = passages[old.source].date, passages[new.source].date
+        shared, shorter = len(words[old] & words[new]), min(len(words[old]), len(words[new]))
+        is_another_day = bool(before) and not after.startswith(before)
+        if is_another_day and shared >= _SAME_WORDS * max(1, shorter) and said[old] not in said[new]:
+            found[new.source, old.source] = None
+    return list(found)
+
+
+def _words(text: str, stemmer: Stemmer) -> frozenset[str]:
+    """The stems of its words; another amount or day is what versions differ in."""
+    return frozenset(word for word in content_stems(text, stemmer) if not any(map(str.isdigit, word)))
 
 
 @dataclass(slots=True)

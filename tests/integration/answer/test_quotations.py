@@ -130,3 +130,25 @@ def test_a_model_that_is_set_up_and_not_there_is_told_in_a_line(
     with pytest.raises(LlmNotFoundError):
         open_answerer(library, llm="http://127.0.0.1:9")
     answerer.close()
+
+
+def test_of_two_versions_the_newer_one_is_named(library: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "versions"
+    for name, day, euros in (("lease.md", "2023-04-01", 2_900), ("lease-neu.md", "2025-03-01", 3_100)):
+        write(folder / name, f"---\ndate: {day}\n---\n# Lease\n\nThe monthly rent of the office is {euros} euros.\n")
+    write(folder / "boat.md", "---\ndate: 2026-01-01\n---\n# Boat\n\nThe deposit of the boat is forty euros.\n")
+    library.index(folder)
+    stream = Answerer(library, None).answer("monthly rent of the office")
+    *quotes, newer = answered(stream).splitlines()
+    number = {quote.split(" euros")[0][-4:]: quote[-2] for quote in quotes if "rent" in quote}
+    assert newer == (
+        f"[{number['3100']}] is the newer version: it is of 2025-03-01, and [{number['2900']}] of 2023-04-01."
+    )
+
+
+def test_without_another_version_none_is_newer(library: Library, lease: Path) -> None:
+    write(
+        lease / "again.md", "---\ndate: 2025-05-01\n---\n# Lease\n\nThe deposit of the flat is three months of rent.\n"
+    )
+    library.index(lease)
+    assert "newer" not in answered(Answerer(library, None).answer("what is the deposit of the flat"))

@@ -242,6 +242,10 @@ class Span(NamedTuple):
     stem: str
 
 
+_KNOWN: dict[str, str] = {}  # stems, of all searches; "" for words that the tokenizer ignores
+_MOST_KNOWN, _LONGEST_KNOWN = 50_000, 40  # words, and letters of one: some ten megabytes
+
+
 class Stemmer:
     """Finds stems, and the words of texts with their stems, by SQLite's own tokenizer; each text is read once.
 
@@ -252,12 +256,12 @@ class Stemmer:
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         self._connection.execute(f"CREATE VIRTUAL TABLE words USING fts5(word, content='', tokenize=\"{TOKENIZER}\")")
         self._connection.execute("CREATE VIRTUAL TABLE stems USING fts5vocab(words, instance)")
-        self._known: dict[str, str] = {}
         self._read: dict[str, list[Span]] = {}
 
     def stems(self, words: Collection[str]) -> dict[str, str]:
         """The stem of each word; words that the tokenizer ignores are left out."""
-        new = [word for word in dict.fromkeys(words) if word not in self._known]
+        stems = {word: _KNOWN.get(word) for word in words}
+        new = [word for word, stem in stems.items() if stem is None]
         if new:
             self._connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
             self._connection.execute("BEGIN")
@@ -265,8 +269,12 @@ class Stemmer:
             self._connection.executemany("INSERT INTO words (rowid, word) VALUES (?, ?)", rows)
             self._connection.execute("COMMIT")
             found = self._connection.execute("SELECT doc, term FROM stems ORDER BY doc, offset DESC")
-            self._known.update({new[row]: str(term) for row, term in found})
-        return {word: self._known[word] for word in words if word in self._known}
+            read = dict.fromkeys(new, "") | {new[row]: str(term) for row, term in found}
+            stems |= read
+            if len(_KNOWN) + len(read) > _MOST_KNOWN:
+                _KNOWN.clear()
+            _KNOWN.update((word, stem) for word, stem in read.items() if len(word) <= _LONGEST_KNOWN)
+        return {word: stem for word, stem in stems.items() if stem}
 
     def spans(self, text: str) -> list[Span]:
         """Every word of a text, every pair of characters where words have no blanks between them, and every value."""

@@ -12,6 +12,9 @@ from searchkit.errors import ModelError, UsageError
 _LOST_IN_TEXT = (
     2  # ids whose text has others: a piece from inside a word that stands first, and what is written together
 )
+_WORTH_THREADS = (
+    32  # texts; sentencepiece starts its threads anew at each call, which takes longer than a few sentences do
+)
 _CUT_CHARACTER = 3  # bytes of a character that is cut off
 
 
@@ -54,7 +57,10 @@ class SentencePieceTokenizer:
 
     def encode_many(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of many bare texts, without special tokens."""
-        found: list[list[int]] = self._processor.encode([_valid(text) for text in texts])
+        valid = [_valid(text) for text in texts]
+        if len(valid) < _WORTH_THREADS:
+            return [self._processor.encode(text) for text in valid]
+        found: list[list[int]] = self._processor.encode(valid)
         return found
 
     def decode(self, token_ids: Sequence[int]) -> str:

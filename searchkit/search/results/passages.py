@@ -1,10 +1,11 @@
 """The passages behind candidates: which of a ranking are shown, and at which of their places."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -29,19 +30,22 @@ _ARTICLES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NormalizedText:
     """A passage's heading, and its words as they are written."""
 
     title: str
     words: tuple[str, ...]
-    counts: Counter[str]
 
     @classmethod
     def of(cls, title: str, text: str) -> Self:
         """Normalize a text: white space and punctuation do not matter."""
-        words = tuple(_WORD.findall(text))
-        return cls(_REPLY.sub("", title.casefold()), words, Counter(word.casefold() for word in words))
+        return cls(_REPLY.sub("", title.casefold()), tuple(_WORD.findall(text)))
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """How often it has each word, whatever the case."""
+        return Counter(word.casefold() for word in self.words)
 
     def is_nearly(self, other: Self) -> bool:
         """True if both say the same. The same words in another order, as in a table, do not."""
@@ -158,9 +162,11 @@ def _without_near_copies(found: Iterable[SelectedPassage], k: int) -> list[Selec
     """
     chosen: list[SelectedPassage] = []
     texts: list[NormalizedText] = []
+    by_title: defaultdict[str, list[int]] = defaultdict(list)  # only under the same heading do two say the same
     for passage in found:
         text = NormalizedText.of(passage.stored.title, passage.stored.text)
-        same = next((i for i, known in enumerate(texts) if _say_the_same(chosen[i], known, passage, text)), None)
+        before = by_title[text.title]
+        same = next((i for i in before if _say_the_same(chosen[i], texts[i], passage, text)), None)
         if same is not None:
             shown, copy = chosen[same], passage
             if _is_quotation(shown) and not _is_quotation(passage):
@@ -168,6 +174,7 @@ def _without_near_copies(found: Iterable[SelectedPassage], k: int) -> list[Selec
             copies_at = (*shown.copies_at, copy.stored.path, *copy.copies_at)
             chosen[same] = replace(shown, copies_at=copies_at)
         elif len(chosen) < k:
+            before.append(len(chosen))
             chosen.append(passage)
             texts.append(text)
         else:

@@ -70,3 +70,9 @@ def test_gemma_refuses_what_tiktoken_counts() -> None:
         assert gemma.decode(gemma.encode(text, 1000)) == text
     with pytest.raises(UsageError, match=r"another vocabulary.*tiktoken"):
         gemma.decode(OPENAI)
+
+
+def test_few_and_many_texts_have_the_same_ids(tiny: SentencePieceTokenizer, minilm: FastTokenizer) -> None:
+    many = TEXTS * 3
+    for tokenizer in (tiny, minilm):
+        assert [tokenizer.encode_many([text])[0] for text in many] == tokenizer.encode_many(many)

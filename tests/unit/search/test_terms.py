@@ -189,3 +189,19 @@ def test_a_glued_emoji_does_not_hide_its_word(fulltext: Fulltext) -> None:
 
 def test_names_in_composed_and_decomposed_form_are_the_same(fulltext: Fulltext) -> None:
     assert fulltext.tokens("\u1112\u1161\u11ab\u1100\u1173\u11af") == fulltext.tokens("한글")
+
+
+def test_stems_that_another_search_has_found_are_the_same_and_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("searchkit.catalog.fulltext._MOST_KNOWN", 30)
+    known: dict[str, str] = {}
+    monkeypatch.setattr("searchkit.catalog.fulltext._KNOWN", known)
+    texts = [*HOSTILE, "Running runners ran; the leases of 2024-05-01, § and ™", *(f"word{i} runs" for i in range(40))]
+    first = [Stemmer().spans(text) for text in texts]
+    assert [Stemmer().spans(text) for text in texts] == first
+    for text, spans in zip(texts, first, strict=True):
+        known.clear()
+        assert Stemmer().spans(text) == spans
+    assert all(len(word) <= 40 for word in known)
+    for number in range(100):
+        Stemmer().stems([f"word{number}"])
+    assert len(known) <= 30

@@ -1,6 +1,8 @@
 """The collections screen, driven by keys over real index runs of small folders."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +26,7 @@ from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.jobs.work import index_folder
 from searchkit_tui.settings.saved_state import load_speed, load_theme, save_speed, save_theme
 from searchkit_tui.widgets.dialogs import Choose, Confirm, Message
-from tests.support.files import write
+from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.small_app import User, shown
 
@@ -98,6 +100,26 @@ def long_folder(tmp_path: Path) -> Path:
     for number in range(80):
         write(tmp_path / "long" / f"doc{number}.txt", f"Number {number} is about the {'very ' * 40}long way.")
     return tmp_path / "long"
+
+
+def test_what_another_process_does_is_shown_and_followed(library: Library, docs: Path) -> None:
+    library.index(docs)
+    for number in range(60):
+        write(docs / f"{number}.txt", f"Passage number{number} of many.")
+
+    async def scenario(user: User) -> None:
+        def row() -> str:
+            return next(line for line in user.seen.splitlines() if "docs" in line)
+
+        before = row()
+        command = [sys.executable, "-m", "tests.support.index_slowly", str(library.home.path), str(docs), "0.1"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+            await user.until(lambda: "being indexed" in row() and "%" in row())
+            await user.until_seen("now       being indexed", f"by process {process.pid}")
+        await user.until(lambda: "being indexed" not in user.seen and "all" in row())
+        assert row() != before
+
+    drive(library, scenario)
 
 
 def test_a_collection_is_shown_with_all_that_there_is_to_say(filled: Library, docs: Path) -> None:

@@ -1,6 +1,7 @@
 """The collections: what they contain, and everything that can be done with them."""
 
 import asyncio
+import time
 from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
@@ -26,7 +27,8 @@ from searchkit_tui.settings.keys import key_of
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
 
 _LOOK_SECONDS = 0.25  # between two looks at the jobs
-_LOOKS_PER_COUNT = 8  # looks between two counts of the collections, while a job changes them
+_COUNT_SECONDS = 2.0  # between two counts of the collections, which other processes change, too
+_SHARE = 10  # of the time, one part at most is spent on counting
 _ADD = "collections_add"
 _NOTHING_YET = (
     "Nothing is indexed yet.\n\nPress {} to add a folder: its files become searchable by words at once, and by meaning as"
@@ -67,7 +69,7 @@ class CollectionsScreen(ScreenWithHelp):
         self._jobs = jobs
         self._rows: list[CollectionRow] | None = None
         self._is_counting = False
-        self._looks = 0
+        self._rests_until = 0.0
         self._seen: object = None
 
     def compose(self) -> ComposeResult:
@@ -94,13 +96,11 @@ class CollectionsScreen(ScreenWithHelp):
         return Actions(self.app, self._library, self._jobs)
 
     def _look(self) -> None:
-        """Show the jobs; count when one has ended, and now and then while one is running."""
+        """Show the jobs; count when one has ended, and now and then."""
         self.query_one(JobPanel).show(self._jobs)
         self._show()
-        self._looks += 1
         seen = (self._jobs.finished, self._jobs.watch_outcome)
-        is_due = self._looks % _LOOKS_PER_COUNT == 0 and self._jobs.at_work is not None
-        if (seen != self._seen or is_due) and not self._is_counting:
+        if (seen != self._seen or time.monotonic() >= self._rests_until) and not self._is_counting:
             self._seen = seen
             self._count()
 
@@ -108,12 +108,15 @@ class CollectionsScreen(ScreenWithHelp):
     async def _count(self) -> None:
         """Count what the collections contain, in a thread; one count at a time."""
         self._is_counting = True
+        started = time.monotonic()
         try:
             self._rows = await asyncio.to_thread(read_rows, self._library)
         except SearchkitError as error:
             self.notify(printable(error_text(error)), severity="error", markup=False)
         finally:
             self._is_counting = False
+            took = time.monotonic() - started
+            self._rests_until = started + max(_COUNT_SECONDS, _SHARE * took)
         self._show()
 
     def _show(self) -> None:
@@ -122,15 +125,17 @@ class CollectionsScreen(ScreenWithHelp):
         if self._rows is None or not tables:  # counted while the screen was being left
             return
         table = tables.first()
-        if table.show([replace(row, doing=self._doing(row.name)) for row in self._rows]):
+        if table.show([replace(row, doing=self._doing(row)) for row in self._rows]):
             self.query_one("#empty").display = not self._rows
             table.display = self.query_one("#details").display = bool(self._rows)
             self._show_details()
 
-    def _doing(self, name: str) -> str:
-        job = self._jobs.of(name)
+    def _doing(self, row: CollectionRow) -> str:
+        job = self._jobs.of(row.name)
         doing = [job.kind.doing] if job else []
-        return ", ".join(doing + (["watched"] if name in self._jobs.watched else []))
+        if not job and row.status and row.status.writer:
+            doing.append(f"being {row.status.writer.work}")
+        return ", ".join(doing + (["watched"] if row.name in self._jobs.watched else []))
 
     @on(DataTable.RowHighlighted)
     def _show_details(self) -> None:

@@ -1,13 +1,15 @@
 """Collections in words: read from the library, those that are damaged included, and described line by line."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from textual.content import Content
 
 from searchkit import Library
-from searchkit.display import command, left_out_text, local_time, on_one_line, plural, printable, size
+from searchkit.catalog.writer import named
+from searchkit.display import being_written, command, left_out_text, local_time, on_one_line, plural, printable, size
 from searchkit.errors import SearchkitError
 from searchkit.reports import CollectionStatus, IndexStatus, Problem
 from searchkit_tui.rendering.errors import error_text
@@ -15,7 +17,10 @@ from searchkit_tui.rendering.errors import error_text
 
 @dataclass(frozen=True, slots=True)
 class CollectionRow:
-    """A collection as it is shown. `status` is None if it cannot be read, and `error` says why. `doing`: its active job."""
+    """A collection as it is shown. `status` is None if it cannot be read, and `error` says why. `doing`: what is being done to it.
+
+    The status names only other processes that write to it: what this one does are jobs.
+    """
 
     name: str
     status: CollectionStatus | None
@@ -44,7 +49,7 @@ def row_details(row: CollectionRow) -> Content:
 def details(status: CollectionStatus) -> list[tuple[str, str]]:
     """List what is known of a collection: name and value, line by line."""
     files = [f"{status.files:,} indexed"]
-    files += [f"{status.documents_inside:,} documents inside them"] if status.documents_inside else []
+    files += [f"{plural(status.documents_inside, 'document')} inside them"] if status.documents_inside else []
     files += [f"{status.files_skipped:,} skipped"] if status.files_skipped else []
     files += [f"{status.files_unsupported:,} of kinds that are not read"] if status.files_unsupported else []
     files += [f"{status.files_to_read:,} still to be read"] if status.files_to_read else []
@@ -60,6 +65,8 @@ def details(status: CollectionStatus) -> list[tuple[str, str]]:
         ("index", index_line(status.index)),
         ("on disk", f"{size(status.size_bytes)}, {_when(status.updated_at)}"),
     ]
+    if status.writer:
+        lines.insert(0, ("now", f"{being_written(status)}, by {status.writer.process}"))
     if status.left_out:
         lines.append(
             (
@@ -111,9 +118,12 @@ def grouped(problems: Sequence[Problem]) -> list[tuple[str, str, list[str]]]:
 
 def _row(library: Library, name: str) -> CollectionRow:
     try:
-        return CollectionRow(name, library.collection(name).status())
+        status = library.collection(name).status()
     except SearchkitError as error:
         return CollectionRow(name, None, error_text(error))
+    if status.writer and status.writer.process == named(os.getpid()):
+        status = replace(status, writer=None)
+    return CollectionRow(name, status)
 
 
 def _kind(problem: Problem) -> tuple[str, str]:

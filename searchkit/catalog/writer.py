@@ -71,11 +71,6 @@ def who(writer: Writer) -> str:
     return f"{writer.process} since {began:%H:%M}" if is_today else f"{writer.process} since {began:%Y-%m-%d %H:%M}"
 
 
-def named(process: int) -> str:
-    """What a process of this machine is called: `process 1234`."""
-    return f"process {process}"
-
-
 def _read(holder: Path) -> Writer | None:
     """What the process that has the lock has written; None if it has just finished, or just begun, or was killed."""
     try:
@@ -84,7 +79,7 @@ def _read(holder: Path) -> Writer | None:
         datetime.fromisoformat(since)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Writer(work, named(number), since) if _is_running(number) else None
+    return Writer(work, f"process {number}", since) if _is_running(number) else None
 
 
 def _is_running(number: int) -> bool:

@@ -31,7 +31,7 @@ class AskScreen(ScreenWithHelp):
     """
 
     DEFAULT_CSS = """
-    AskScreen Input {
+    AskScreen Input, AskScreen Input:focus {
         border: round $primary;
         padding: 0 1;
         background: $background;

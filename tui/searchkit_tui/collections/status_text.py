@@ -8,7 +8,6 @@ from itertools import groupby
 from textual.content import Content
 
 from searchkit import Library
-from searchkit.catalog.writer import named
 from searchkit.display import being_written, command, left_out_text, local_time, on_one_line, plural, printable, size
 from searchkit.errors import SearchkitError
 from searchkit.reports import CollectionStatus, IndexStatus, Problem
@@ -121,7 +120,7 @@ def _row(library: Library, name: str) -> CollectionRow:
         status = library.collection(name).status()
     except SearchkitError as error:
         return CollectionRow(name, None, error_text(error))
-    if status.writer and status.writer.process == named(os.getpid()):
+    if status.writer and status.writer.process == f"process {os.getpid()}":
         status = replace(status, writer=None)
     return CollectionRow(name, status)
 

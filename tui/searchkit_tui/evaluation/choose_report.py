@@ -140,7 +140,7 @@ class ChooseReport(Dialog[Path | tuple[Path, RetrievalReport] | NewJudged | None
     def compose(self) -> ComposeResult:
         """Put the path above the buttons."""
         with Vertical(classes="box") as box:
-            box.border_title = "A report.json to look at, or judged queries (.jsonl) to measure with"
+            box.border_title = "A report.json to see, or judged queries (.jsonl)"
             yield PathPicker(self._start, suffix=(".json", ".jsonl"))
             yield Static("", id="error", markup=False)
             with Horizontal(classes="buttons"):

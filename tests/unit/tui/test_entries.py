@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from searchkit.types import Evidence, Explanation, Hit
+from searchkit_tui.ask.content import source_entry, source_text
 from searchkit_tui.rendering.file_names import MATCH_STYLE, telling_folders, words_of
 from searchkit_tui.rendering.hit_content import MARK_STYLE, Around, entry
 
@@ -66,3 +67,15 @@ def test_nothing_stands_out_in_a_weak_hit() -> None:
     content = entry(replace(HIT, score=0.1), 60, Around(words=["boiler"]))
     assert "weak" in content.plain
     assert not [span for span in content.spans if span.style in (MATCH_STYLE, MARK_STYLE)]
+
+
+def test_a_source_of_an_answer_shows_the_sentence_that_says_it() -> None:
+    text = "Flat on the second floor.\n\nThe notice period is three months. Pets are allowed."
+    start = text.index("The notice")
+    source = replace(HIT, text=text, snippet=text, marks=(), sentence=(start, text.index(" Pets")))
+    assert source_entry(1, source).plain.split("\n")[1].strip().startswith("The notice period")
+    shown = source_text(1, source)
+    said = [shown.plain[span.start : span.end] for span in shown.spans if span.style == MARK_STYLE]
+    assert said == ["The notice period is three months."]
+    none_known = replace(source, sentence=None)
+    assert source_entry(1, none_known).plain.split("\n")[1].strip().startswith("Flat on")

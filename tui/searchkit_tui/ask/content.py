@@ -12,6 +12,7 @@ from searchkit.answer import CHECK_MARKS
 from searchkit.display import place, plural, reason
 from searchkit.types import Hit
 from searchkit_tui.ask.reply import Reply, ReplyState
+from searchkit_tui.rendering.hit_content import MARK_STYLE
 from searchkit_tui.rendering.markup import visible
 
 _CITED_OR_MARKED = re.compile(rf"\[(?P<number>\d{{1,2}})\]|{'|'.join(map(re.escape, CHECK_MARKS))}")
@@ -38,21 +39,25 @@ def answer_text(text: str, sources: int, below: Sequence[str] = ()) -> Content:
 
 
 def source_entry(number: int, hit: Hit) -> Content:
-    """Style a source in the list: its number, its file with page or line, and the beginning of the passage."""
-    extract = " ".join(visible(hit.snippet).split())[:_ENTRY_CHARACTERS]
+    """Style a source in the list: its number, its file with page or line, and the sentence that answers, else its beginning."""
+    said = hit.text[hit.sentence[0] :] if hit.sentence else hit.snippet
+    extract = " ".join(visible(said[: 2 * _ENTRY_CHARACTERS]).split())[:_ENTRY_CHARACTERS]
     return Content.assemble(
         (f"[{number}] ", "bold $text-accent"), (_name(hit), "bold $text-primary"), f"\n    {extract}"
     )
 
 
 def source_text(number: int, hit: Hit) -> Content:
-    """Style a source in full."""
+    """Style a source in full, with the sentence that answers marked."""
+    start, end = hit.sentence or (0, 0)
     about = " · ".join(part for part in (hit.heading, reason(hit), f"in {hit.collection}") if part)
     return Content.assemble(
         (f"[{number}] ", "bold $text-accent"),
         (_name(hit), "bold $text-primary"),
         (f"\n{visible(str(hit.path.parent), one_line=True)}\n{visible(about, one_line=True)}\n\n", "dim"),
-        visible(hit.text),
+        visible(hit.text[:start]),
+        (visible(hit.text[start:end]), MARK_STYLE),
+        visible(hit.text[end:]),
     )
 
 

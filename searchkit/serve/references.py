@@ -24,6 +24,7 @@ from searchkit.catalog.stored_documents import (
     StoredDocument,
     document_with_content,
     document_with_id,
+    documents_at,
     places_of_documents,
 )
 from searchkit.display import plural
@@ -35,6 +36,7 @@ from searchkit.types import Hit
 
 MAX_CHARACTERS = 100_000  # of a document at once, unless another number is requested
 _HASH_BYTES = 16
+_BEGINNING = 200  # characters by which the passage is known in which a source begins
 _SEARCH_AGAIN = "Search again."
 
 
@@ -182,6 +184,7 @@ def _reference(catalog: CatalogReader, hit: Hit) -> Reference:
     """Return the ids of a hit; of equal passages in its file, those of the one at its line and page."""
     hashed = content_hash(hit.heading, hit.text)
     places = [place for place in passages_of_hashes(catalog, [hashed]).get(hashed, []) if place.path == hit.path]
+    places = places or _where_it_begins(catalog, hit)
     if not places:
         return _to_nowhere(hit)
     place = min(places, key=lambda one: (one.line != hit.line, one.page != hit.page, one.document_id, one.ordinal))
@@ -190,6 +193,13 @@ def _reference(catalog: CatalogReader, hit: Hit) -> Reference:
     return Reference(
         _id_of(hit.collection, place), str(DocumentId.of(hit.collection, place.document_id, hit.path, content))
     )
+
+
+def _where_it_begins(catalog: CatalogReader, hit: Hit) -> list[StoredPassage]:
+    """The passages of the file in which the text begins: a source of an answer is several of them joined, or a part of one."""
+    beginning = hit.text.partition("\n\n")[0][:_BEGINNING]
+    passages = (each for one in documents_at(catalog, hit.path) for each in passages_of_document(catalog, one.id))
+    return [each for each in passages if beginning in each.text]
 
 
 def _to_nowhere(hit: Hit) -> Reference:

@@ -3,17 +3,20 @@
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
+from searchkit.answer.retrieve import find_sources
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import reading
 from searchkit.display import error_text
 from searchkit.errors import CollectionNotFoundError, ReferenceGoneError, UsageError
 from searchkit.home import CollectionFolder
 from searchkit.library import Library
+from searchkit.search.request import SearchRequest
 from searchkit.serve import references
 from searchkit.serve.reference_ids import DocumentId, PassageId
 from searchkit.serve.references import PassageText, Reference, open_document, open_passage, references_of
@@ -174,6 +177,23 @@ def test_of_equal_passages_in_one_file_each_has_its_own_id(library: Library, tmp
     ids = [passage.id for passage in open_document(library, reference(library, "x7").document).passages]
     assert len(set(ids)) == len(ids)
     assert [open_passage(library, each).passage.id for each in ids] == ids
+
+
+def test_sources_of_answers_have_the_ids_of_their_first_passage_and_document(library: Library, tmp_path: Path) -> None:
+    sentences = [f"Boiler gauge and water pressure, part {i} step {j}." for i in range(6) for j in range(25)]
+    write(tmp_path / "docs" / "a.md", "\n\n".join(" ".join(sentences[i : i + 25]) for i in range(0, 150, 25)))
+    library.index(tmp_path / "docs")
+    named = reference(library, "boiler gauge water pressure").document
+    passages = open_document(library, named).passages
+    (source,) = find_sources(library, SearchRequest("boiler gauge water pressure", 20))
+    assert source.text.startswith(passages[0].text)
+    assert passages[1].text in source.text
+    whole, cut = references_of(library, [source, replace(source, text=source.text[50:500])])
+    assert (whole.passage, whole.document) == (passages[0].id, named)
+    assert cut == whole
+    (elsewhere,) = references_of(library, [replace(source, text="Not in the file.")])
+    with pytest.raises(ReferenceGoneError):
+        open_passage(library, elsewhere.passage)
 
 
 def test_a_copy_stands_in_for_what_is_gone(indexed: Library, docs: Path) -> None:

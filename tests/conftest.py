@@ -46,6 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "ray": importlib.util.find_spec("ray") is None and "Ray is not installed (extra [ray])",
         "browser": without_browser(),
         "clients": "SEARCHKIT_TEST_CLIENTS" not in os.environ and "no environment with other clients is named",
+        "open_webui": "SEARCHKIT_TEST_OPEN_WEBUI" not in os.environ and "no environment with Open WebUI is named",
         "reference": importlib.util.find_spec("sentence_transformers") is None
         and "sentence-transformers is not installed (extra [reference])",
         "train": importlib.util.find_spec("torch") is None and "PyTorch is not installed (extra [train])",

@@ -1,13 +1,15 @@
-"""Addresses of what was found: URLs of files on this machine, each with the page, lines or place in it.
+"""Addresses and titles of what was found: URLs of files on this machine, each with the page, lines or place in it.
 
 Clients such as Open WebUI count the addresses of an answer's sources and merge equal ones, so no two of a list are the same.
+They show the title alone, so no two of these are the same either.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
-from searchkit.serve.search import sanitize
+from searchkit.display import on_one_line
+from searchkit.serve.search import ReferencedHit, sanitize
 from searchkit.types import Hit
 
 
@@ -21,6 +23,23 @@ def addresses_of(hits: Sequence[Hit]) -> list[str]:
     spans = [_address(hit, _span(hit)) if counts[plain] > 1 else plain for hit, plain in zip(hits, first, strict=True)]
     given: set[str] = set()
     return [_another(address, given) for address in spans]
+
+
+def titles_of(found: Sequence[ReferencedHit]) -> list[str]:
+    """Return one title for each. Where two would be equal, they tell their folders, lines or numbers."""
+    titles = [each.title for each in found]
+    folders = [sanitize(on_one_line(each.hit.path.parent.name)) for each in found]
+    titles = _told_apart(titles, lambda i: f" ({folders[i]})")
+    titles = _told_apart(titles, lambda i: f", line {found[i].hit.line}" if found[i].hit.line is not None else "")
+    return _told_apart(titles, lambda i: f" ({i + 1})")
+
+
+def _told_apart(titles: list[str], more: Callable[[int], str]) -> list[str]:
+    """Say more about those that are equal, if it differs."""
+    added: dict[str, set[str]] = {}
+    for i, title in enumerate(titles):
+        added.setdefault(title, set()).add(more(i))
+    return [title + more(i) if len(added[title]) > 1 else title for i, title in enumerate(titles)]
 
 
 def _another(address: str, given: set[str]) -> str:

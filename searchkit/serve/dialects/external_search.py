@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest
-from searchkit.serve.addresses import addresses_of
+from searchkit.serve.addresses import addresses_of, titles_of
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, attributes_of
 from searchkit.serve.dialects.chat.requests import EVERYTHING
 from searchkit.serve.http.lifespan import StateDep
@@ -115,9 +115,8 @@ async def web_search(request: WebSearch, state: StateDep) -> list[WebResult]:
         response = find(library, SearchRequest(request.query, request.count))
         strong = [each for each in response.hits if not each.hit.weak]
         links = addresses_of([each.hit for each in strong])
-        return [
-            WebResult(link=link, title=each.title, snippet=each.text) for each, link in zip(strong, links, strict=True)
-        ]
+        named = zip(strong, titles_of(strong), links, strict=True)
+        return [WebResult(link=link, title=title, snippet=each.text) for each, title, link in named]
 
     return await state.pool.run(work)
 

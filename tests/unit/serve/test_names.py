@@ -7,8 +7,10 @@ import pytest
 from searchkit.config import ServeSettings, load_settings, save_settings
 from searchkit.errors import ConfigError, ModelNotFoundError, UsageError
 from searchkit.home import Home
-from searchkit.serve.addresses import addresses_of
+from searchkit.serve.addresses import addresses_of, titles_of
 from searchkit.serve.model_names import chat_model, installed_name, name_and_kind, unaliased
+from searchkit.serve.references import Reference
+from searchkit.serve.search import ReferencedHit
 from searchkit.types import Evidence, Hit
 
 INSTALLED = ["all-minilm-l6-v2", "embeddinggemma-300m", "Mine"]
@@ -110,3 +112,29 @@ def test_every_source_has_an_address_of_its_own() -> None:
         "b%20c.txt",
         "b%20c.txt#part=2",
     ]
+
+
+def test_every_source_has_a_title_of_its_own() -> None:
+    hits = [
+        _hit("a.pdf", page=3),
+        _hit("a.pdf", page=4),
+        _hit("north/notes.txt", lines=(1, 4)),
+        _hit("south/notes.txt", lines=(1, 4)),
+        _hit("south/notes.txt", lines=(9, 12)),
+        _hit("b.txt"),
+        _hit("b.txt"),
+        _hit("c.md", lines=(1, 4)),
+        _hit("c.md", lines=(5, 8)),
+    ]
+    assert titles_of([ReferencedHit(each, Reference("", "")) for each in hits]) == [
+        "a.pdf, page 3",
+        "a.pdf, page 4",
+        "notes.txt (north)",
+        "notes.txt (south), line 1",
+        "notes.txt (south), line 9",
+        "b.txt (6)",
+        "b.txt (7)",
+        "c.md, line 1",
+        "c.md, line 5",
+    ]
+    assert titles_of([]) == []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from searchkit.display import json_text, on_one_line
-from searchkit.serve.addresses import addresses_of
+from searchkit.serve.addresses import addresses_of, titles_of
 from searchkit.serve.attributes import shown_path
 from searchkit.serve.dialects.chat.answering import ChatResult
 from searchkit.serve.dialects.chat.requests import SOURCES
@@ -144,15 +144,15 @@ def citations(result: ChatResult, text: str) -> list[Citation]:
     """Return every source of an answer in its order, each with an address of its own; none if the text cites nothing."""
     if not result.report.cited:
         return []
+    sources = list(map(ReferencedHit, result.sources, result.references))
     found = []
-    for number, (hit, reference, url) in enumerate(
-        zip(result.sources, result.references, addresses_of(result.sources), strict=True), start=1
+    for number, (source, title, url) in enumerate(
+        zip(sources, titles_of(sources), addresses_of(result.sources), strict=True), start=1
     ):
         mark = f"[{number}]"
         start = max(0, text.find(mark)) if number in result.report.cited else 0
         end = start + len(mark) if number in result.report.cited else 0
-        source = ReferencedHit(hit, reference)
-        found.append(Citation(number, url, source.title, source.filename, reference.document, start, end))
+        found.append(Citation(number, url, title, source.filename, source.reference.document, start, end))
     return found
 
 

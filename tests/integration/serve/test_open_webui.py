@@ -89,7 +89,12 @@ def open_webui(data: Path, server: Server, llm: FakeLlm) -> Iterator[OpenWebUi]:
 def settings(data: Path, server: Server, llm: FakeLlm) -> dict[str, str]:
     """What a person enters under *Admin settings*, as environment variables."""
     tools = [
-        {"type": "openapi", "url": server.url, "path": "tools/openapi.json", "info": {"id": "routes", "name": "routes"}},
+        {
+            "type": "openapi",
+            "url": server.url,
+            "path": "tools/openapi.json",
+            "info": {"id": "routes", "name": "routes"},
+        },
         {"type": "mcp", "url": f"{server.url}/mcp", "path": "", "info": {"id": "mcp", "name": "mcp"}},
     ]
     shared = {"auth_type": "bearer", "key": server.token, "config": {"enable": True}}

@@ -358,21 +358,24 @@ class Collection:
         with connected(address):
             yield RayCluster(self.folder, self.models)
 
-    def _choose_storage(self, catalog: CatalogWriter, chosen: Storage | None, for_new: Storage) -> None:
-        """Have vectors in the form that was chosen from now on. Raises UsageError where a database has its own."""
+    def _choose_storage(self, catalog: CatalogWriter, chosen: Storage | None, for_new: Storage) -> int:
+        """Have vectors in the form that was chosen from now on; return how many were converted.
+
+        Raises UsageError where a database has its own form.
+        """
         from searchkit.catalog.passages import count_chunks
         from searchkit.catalog.storage import change_storage
 
         if chosen is None and not catalog.meta(STORAGE) and not count_chunks(catalog):
             chosen = for_new
         if chosen is None or chosen.value == (catalog.meta(STORAGE) or Storage.STANDARD):
-            return
+            return 0
         if self.folder.url is not None:
             raise UsageError(
                 f"Collection '{self.name}' lives in PostgreSQL, which has vectors in half precision.",
                 remedy="Choose the form for a collection of this machine.",
             )
-        change_storage(catalog, chosen)
+        return change_storage(catalog, chosen)
 
     def _run_of(
         self, catalog: CatalogWriter, embedder: "Embedder | None", on_progress: ProgressListener, options: RunOptions
@@ -386,7 +389,7 @@ class Collection:
                 set_meta(catalog, MODEL, embedder.info.name)
             write_recovery_record(self.folder, catalog)
         settings = load_settings(self.home)
-        self._choose_storage(catalog, options.storage, Storage(settings.storage))
+        converted = self._choose_storage(catalog, options.storage, Storage(settings.storage))
         limits = Limits(
             file_bytes=settings.max_file_megabytes * 1_000_000,
             seconds=settings.max_file_seconds,
@@ -402,6 +405,7 @@ class Collection:
             options,
             settings.lazy_above_passages,
             model_state=state,
+            converted=converted,
         )
 
     def forget(self, path: Path) -> int | None:

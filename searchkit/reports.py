@@ -84,7 +84,7 @@ class IndexReport:
 
     `formats`: the collection's contents now. `problems`: those of this run. `left_out`: what rules leave out of its folders.
     `scanned_pages`: pages and pictures in it that only OCR would read. `remade`: vectors that a damaged model had made, and that
-    were removed to be made again.
+    were removed to be made again. `converted`: vectors that were there, and are now stored in the form that was chosen.
     """
 
     collection: str
@@ -107,6 +107,7 @@ class IndexReport:
     left_out: tuple[LeftOutCount, ...] = ()
     scanned_pages: int = 0
     remade: int = 0
+    converted: int = 0
 
     def followed_by(self, later: "IndexReport") -> "IndexReport":
         """Add a run that found the files as this one left them, and embedded what this one had read."""

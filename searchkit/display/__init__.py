@@ -203,6 +203,9 @@ def index_summary(report: IndexReport) -> str:
     seconds = f"{report.elapsed_seconds:.1f} s"
     speed = f" ({report.embedded / report.embed_seconds:.1f}/s)" if report.embedded and report.embed_seconds else ""
     changes = file_changes(report)
+    if not changes and report.converted:
+        also = f"{plural(report.embedded, 'passage')} embedded{speed}, " if report.embedded else ""
+        return f"{plural(report.converted, 'vector')} converted, {also}{seconds}"
     if not changes and report.embedded:
         return f"{plural(report.embedded, 'passage')} embedded{speed}, {seconds}"
     if not changes:

@@ -47,7 +47,7 @@ class Embedding(Protocol):
 class IndexRun:
     """One index run over an open collection. `lazy_above`: chunks from which on it is lazy unless the user chose; 0: never.
 
-    `model_state`: of the model's files, which are sound; "" if they are not known.
+    `model_state`: of the model's files, which are sound; "" if they are not known. `converted`: see IndexReport.
     """
 
     folder: CollectionFolder
@@ -58,6 +58,7 @@ class IndexRun:
     options: RunOptions
     lazy_above: int = 0
     model_state: str = ""
+    converted: int = 0
 
     def run(self, chosen: Sequence[Root]) -> IndexReport:
         """Sync the chosen roots. A root that cannot be read is reported, and nothing of it is removed."""
@@ -96,6 +97,7 @@ class IndexRun:
             problems=(*sync.folder_problems, *sync.problems),
             left_out=left_out(self.catalog),
             remade=remade,
+            converted=self.converted,
             scanned_pages=documents.count_scanned_pages(self.catalog),
         )
 

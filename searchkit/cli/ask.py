@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from searchkit.cli.answers import AnswerRequest, open_with_privacy_notice, show, source_line, sources_as_json
-from searchkit.cli.options import argument, option, with_options
+from searchkit.cli.options import argument, option, text_of, with_options
 from searchkit.cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def ask(request: _Request) -> None:
 
     A language model writes the answer, if a server is found on this machine (Ollama, llama.cpp, LM Studio, vLLM) or one is
     named. Every citation is checked; sentences that no source seems to say are marked. Without a model the sentences that answer
-    are quoted. If nothing is clearly about the question, there is no answer.
+    are quoted. If nothing is clearly about the question, there is no answer. QUESTION - reads it from standard input.
 
     \b
     Examples:
@@ -52,7 +52,7 @@ def ask(request: _Request) -> None:
     from searchkit.answer.retrieve import check_collections, check_question
     from searchkit.library import Library
 
-    sources = request.sources(" ".join(request.question))
+    sources = request.sources(text_of(request.question))
     check_question(sources.query)
     with Library() as library:
         check_collections(library, sources.collections)

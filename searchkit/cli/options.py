@@ -12,6 +12,7 @@
 The name of a field is the name of its parameter, whatever its flags are called. Knows nothing of any command.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
@@ -34,6 +35,7 @@ PATH = click.Path(path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
+_FROM_STANDARD_INPUT = ("-",)
 _NUMBER_OF_RESULTS = ("-n", "-m", "--limit", "--top", "--top-k", "--max", "--max-results", "--max-count", "--count")
 
 
@@ -62,7 +64,9 @@ class NearestGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Raises NoSuchOption, with -k where another program has another name for the number of results."""
+        """Run the command. Raises UsageError, with -k where another program has another name for the number of results, and
+        with -c where a collection is named without it.
+        """
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
@@ -71,6 +75,14 @@ class NearestGroup(click.Group):
                 message = f"No such option '{error.option_name}'. Did you mean '-k'?"
                 raise click.NoSuchOption(error.option_name, message, ctx=error.ctx) from None
             raise
+        except click.UsageError as error:
+            if error.message.startswith("Got unexpected extra argument") and _takes_collections(error.ctx):
+                raise click.UsageError(f"{error.message}. A collection is named so: -c NAME.", ctx=error.ctx) from None
+            raise
+
+
+def _takes_collections(context: click.Context | None) -> bool:
+    return context is not None and any("--collection" in each.opts for each in context.command.params)
 
 
 class EnumChoice(click.Choice[str], Generic[Kind]):
@@ -83,6 +95,11 @@ class EnumChoice(click.Choice[str], Generic[Kind]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Kind:
         """The member with this value; a usage error for any other."""
         return self._kinds(super().convert(str(value), param, ctx))
+
+
+def text_of(words: Sequence[str]) -> str:
+    """A text that was typed as arguments; a single hyphen reads it from standard input."""
+    return sys.stdin.read().strip() if tuple(words) == _FROM_STANDARD_INPUT else " ".join(words)
 
 
 def option(*flags: str, **attributes: Any) -> Declaration:

@@ -1,7 +1,6 @@
 """`searchkit search` and `searchkit similar`."""
 
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import click
 from searchkit.cli.completion import collections_option
 from searchkit.cli.filter_options import FILTERS
 from searchkit.cli.hit_formats import COLOR, OUTPUT, Output
-from searchkit.cli.options import EnumChoice, argument, option, with_options
+from searchkit.cli.options import EnumChoice, argument, option, text_of, with_options
 from searchkit.cli.output import say
 from searchkit.display import note_remedy, note_text, remedy_text, sentences
 from searchkit.search.query.filters import Filters
@@ -95,7 +94,7 @@ def search(request: _Request) -> None:
       searchkit search --type mail --since 7d
       searchkit search -0 --no-weak "last year's invoices" | xargs -0 ls -l
     """
-    text = sys.stdin.read().strip() if request.query == ("-",) else " ".join(request.query)
+    text = text_of(request.query)
     if not text and not request.filters:
         raise click.UsageError(
             "Missing argument 'QUERY...'. Say what you are looking for, or give a filter: --since 7d."

@@ -216,11 +216,15 @@ def _print_left_out(found: Mapping[str, Sequence[LeftOut]], *, as_json: bool) ->
                 )
             for each in group:
                 ending = "/" if each.whole_folder else ""
-                own = "" if shared or not each.line else f"  ({on_one_line(_how(each))})"
+                own = "" if shared or not (how := _how(each)) else f"  ({on_one_line(how)})"
                 click.echo(f"      {on_one_line(str(each.path))}{ending}{own}")
 
 
 def _how(each: LeftOut) -> str:
+    if each.rule is LeftOutRule.FORGOTTEN:
+        return f"to have it: {command('index', str(each.path))}"
+    if not each.line:
+        return ""
     return f"to have it, add to {each.into / '.searchkitignore'}: {each.line}"
 
 

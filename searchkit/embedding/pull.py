@@ -107,7 +107,7 @@ def is_installed(store: ModelStore, request: PullRequest) -> str:
     if card is None or card.quantization is not request.quantization:
         return ""
     is_same = card.source.get("repository") == repository
-    is_same |= "package" in card.source and request.model.lower() == BUNDLED
+    is_same |= request.model.lower() == BUNDLED and ("package" in card.source or name == BUNDLED)
     if not is_same or request.revision not in ("", card.source.get("revision")):
         return ""
     return name if store.is_sound(name) else ""

@@ -164,3 +164,8 @@ def test_a_sound_model_is_not_replaced(damaged: Library, indexed: Path) -> None:
     shutil.copytree(indexed / "models" / BUNDLED, damaged.home.models / BUNDLED)
     with refused(ModelError, "installed already"):
         damaged.models.free_name(BUNDLED)
+
+
+def test_a_model_that_came_with_its_package_need_not_be_pulled(indexed: Path) -> None:
+    pulled = CliRunner().invoke(cli, ["models", "pull", BUNDLED], env={"SEARCHKIT_HOME": str(indexed)})
+    assert (pulled.exit_code, pulled.stderr) == (0, f"{BUNDLED} is installed already.\n")

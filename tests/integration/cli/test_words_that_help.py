@@ -147,3 +147,25 @@ def test_only_what_continues_says_so_when_it_is_interrupted(
         command.main()
     assert ended.value.code == 130
     assert ("What was stored is kept" in capsys.readouterr().err) == goes_on
+
+
+@pytest.mark.parametrize("typed", [["status", "drafts"], ["verify", "drafts"], ["tune", "-c", "drafts", "notes"]])
+def test_a_collection_that_is_named_without_its_option_is_answered_with_it(home: Path, typed: list[str]) -> None:
+    result = run(home, *typed)
+    assert result.exit_code == 2
+    assert f"Got unexpected extra argument ({typed[-1]}). A collection is named so: -c NAME." in result.stderr
+
+
+def test_what_was_forgotten_is_listed_with_what_brings_it_back(home: Path) -> None:
+    part = write(home.parent / "notes" / "old" / "tulips.md", "Lift the tulips.").parent
+    with Library(home, embedder=HashEmbedder()) as library:
+        library.index(home.parent / "notes")
+    assert run(home, "forget", str(part)).exit_code == 0
+    listed = run(home, "status", "--left-out", "-c", "notes").stdout
+    assert f"      {part}/  (to have it: searchkit index {part})" in listed
+
+
+def test_a_question_is_read_from_standard_input(home: Path) -> None:
+    options = ["ask", "-", "--no-llm"]
+    result = CliRunner().invoke(command.cli, options, input="prune roses\n", env={"SEARCHKIT_HOME": str(home)})
+    assert (result.exit_code, "Question: prune roses" in result.stdout) == (0, True), result.output

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from searchkit.cli.completion import COLLECTION
-from searchkit.cli.options import PATH, NearestGroup, argument, option, with_options
+from searchkit.cli.completion import COLLECTION, NearestGroup
+from searchkit.cli.options import PATH, argument, option, with_options
 from searchkit.cli.output import print_json, say
 from searchkit.embedding.engine import Engine as PassageEngine
 from searchkit.embedding.engine import require_openvino

@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.cli.completion import COLLECTION
-from searchkit.cli.options import NearestGroup
+from searchkit.cli.completion import COLLECTION, NearestGroup
 from searchkit.cli.output import print_json, progress_line, say, say_nothing_is_indexed, say_what_is_away
 from searchkit.display import being_written, on_one_line, plural
 

@@ -1,14 +1,67 @@
-"""What a shell offers after a tab: the names of collections, models, types of file and pages. Reads nothing until it is asked."""
+"""What helps whoever types: what a shell offers after a tab, and what is named where a command or an option does not exist.
+
+The names of collections, models, types of file and pages are read only when a shell asks for them.
+"""
 
 import os
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from searchkit.cli.options import Declaration, option
+from searchkit.display import printable
 from searchkit.errors import SearchkitError
+
+_NUMBER_OF_RESULTS = ("-n", "-m", "--limit", "--top", "--top-k", "--max", "--max-results", "--max-count", "--count")
+
+
+class NearestGroup(click.Group):
+    """A group of commands that names the nearest one where there is none of the name typed.
+
+    `meant`: what is to be typed for words that other programs have for it, many words before each, as in "add sync: index".
+    """
+
+    def __init__(self, *arguments: Any, meant: Sequence[str] = (), **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        pairs = (each.split(": ", 1) for each in meant)
+        self._meant = {word: command for words, command in pairs for word in words.split()}
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command to run. Raises UsageError, with the nearest name, if there is none."""
+        name, known = args[0], self.list_commands(ctx)
+        if name not in known and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = [self._meant[name]] if name in self._meant else get_close_matches(name, known, 1)
+            if near:
+                ctx.fail(f"No such command '{printable(name)}'. Did you mean '{near[0]}'?")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Raises UsageError, with -k where another program has another name for the number of results, and
+        with -c where a collection is named without it.
+        """
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            flags = {flag for each in error.ctx.command.params for flag in each.opts} if error.ctx else set()
+            if error.option_name in _NUMBER_OF_RESULTS and "-k" in flags:
+                message = f"No such option '{error.option_name}'. Did you mean '-k'?"
+                raise click.NoSuchOption(error.option_name, message, ctx=error.ctx) from None
+            raise
+        except click.UsageError as error:
+            if error.message.startswith("Got unexpected extra argument") and _takes_collections(error.ctx):
+                raise click.UsageError(f"{error.message}. A collection is named so: -c NAME.", ctx=error.ctx) from None
+            raise
+
+
+def _takes_collections(context: click.Context | None) -> bool:
+    return context is not None and any("--collection" in each.opts for each in context.command.params)
 
 
 class Completed(click.types.StringParamType):

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
-from searchkit.cli.completion import MODEL
+from searchkit.cli.completion import MODEL, NearestGroup
 from searchkit.cli.eval_answers import answers
 from searchkit.cli.eval_retrieval import retrieval
-from searchkit.cli.options import NearestGroup
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import plural
 

@@ -7,7 +7,7 @@ from importlib import import_module
 import click
 
 from searchkit import __version__
-from searchkit.cli.options import NearestGroup
+from searchkit.cli.completion import NearestGroup
 from searchkit.cli.output import say
 from searchkit.display import ProgressLines, error_text, os_error_text
 from searchkit.errors import SearchkitError

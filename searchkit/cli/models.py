@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.cli.completion import MODEL
+from searchkit.cli.completion import MODEL, NearestGroup
 from searchkit.cli.models_add import default_model, import_model, pull_model, use_model
-from searchkit.cli.options import NearestGroup
 from searchkit.cli.output import print_json, say
 from searchkit.display import command, on_one_line, remedy_text, size
 from searchkit.embedding.engine import Engine

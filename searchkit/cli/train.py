@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from searchkit.cli.completion import COLLECTION
-from searchkit.cli.options import PATH, NearestGroup, argument, group, option, with_options
+from searchkit.cli.completion import COLLECTION, NearestGroup
+from searchkit.cli.options import PATH, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.cli.train_adapter import adapter
 from searchkit.cli.train_distill import distill

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from searchkit.cli import main as command
-from searchkit.cli.options import NearestGroup
+from searchkit.cli.completion import NearestGroup
 from searchkit.library import Library
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder

@@ -60,6 +60,7 @@ def test_what_the_query_says_already_is_ticked_and_can_be_taken_back(library: Li
         assert screen.query_one("#types", TickList).ticked == ("text",)
         assert "[x] text (1 file)" in session.seen
         assert "[ ] markdown (3 files)" in session.seen
+        assert session.seen.index("[x] text") < session.seen.index("[ ] markdown")  # though fewer files are text
         screen.query_one("#types", TickList).show([], [])
         await session.press("enter")
         await session.until(lambda: session.box.value == "boiler")

@@ -183,6 +183,7 @@ class FilterScreen(Dialog[FilterChoice | None]):
         ticked = types.ticked
         others = [(name, visible(name)) for name in ticked if name not in counted.files]
         known = [(name, f"{visible(name)} ({plural(count, 'file')})") for name, count in counted.files.items()]
+        known.sort(key=lambda each: each[0] not in ticked)  # what is chosen is seen, however long the list
         types.show([*others, *known], ticked)
 
     def _wanted_types(self) -> list[str]:

@@ -292,12 +292,12 @@ def open_session(folder: Path, threads: int) -> Any:
     options.enable_mem_reuse = False  # its planning takes two thirds of the load time, and the arena reuses memory too
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
-    _give_back_memory()
+    give_back_memory()
     return session
 
 
-def _give_back_memory() -> None:
-    """Return memory freed after loading to the system; glibc would keep it."""
+def give_back_memory() -> None:
+    """Return freed memory to the system, after loading or much work; glibc would keep it. Takes some 50 ms."""
     import ctypes
 
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):

@@ -13,11 +13,16 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from searchkit.embedding.onnx_embedder import give_back_memory
 from searchkit.errors import PoolBusyError, PoolClosedError, SearchkitError
 from searchkit.library import Library
 
 T = TypeVar("T")
 _WAITING = 128  # jobs: some seconds' worth of searches; beyond that a caller had better come back later
+_MUCH_WORK_SECONDS = (
+    0.5  # of a job; if none comes in a second after it, memory is given back: 220 MB after long queries
+)
+_IDLE_SECONDS = 1.0
 _Job = tuple[Future[Any], Callable[[Library], Any]]
 CALLER: ContextVar[str] = ContextVar("searchkit_pool_caller", default="")
 
@@ -83,18 +88,25 @@ class LibraryPool:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
+        worked = 0.0
         with self._library.sibling() as library:
-            while (job := self._next()) is not None:
+            while (job := self._next(has_worked=worked >= _MUCH_WORK_SECONDS)) is not None:
+                start = time.monotonic()
                 future, work = job
                 del job
                 if future.set_running_or_notify_cancel():
                     _do(future, work, library)
                 del future, work  # so that an idle thread keeps no result alive
+                worked = time.monotonic() - start
 
-    def _next(self) -> _Job | None:
+    def _next(self, *, has_worked: bool) -> _Job | None:
         """Wait for a job: each caller's oldest, one after the other; return None when the pool is closed and none is left."""
         with self._change:
-            self._change.wait_for(lambda: self._jobs or self._is_closed)
+            comes_soon = self._change.wait_for(self._is_needed, _IDLE_SECONDS if has_worked else None)
+        if not comes_soon:
+            give_back_memory()
+        with self._change:
+            self._change.wait_for(self._is_needed)
             if not self._jobs:
                 return None
             caller, jobs = self._jobs.popitem(last=False)
@@ -103,6 +115,9 @@ class LibraryPool:
             if jobs:
                 self._jobs[caller] = jobs
             return job
+
+    def _is_needed(self) -> bool:
+        return self._is_closed or bool(self._jobs)
 
     def _forget(self, future: Future[Any]) -> None:
         """Drop a job that was cancelled before it began, so that it takes nobody's place."""

@@ -144,3 +144,22 @@ def test_models_are_shared(tmp_path: Path) -> None:
         seen = {id(pool.submit(lambda own: own.open_models.named("hash")).result(30)) for _ in range(4)}
         pool.close()
     assert seen == {id(embedder)}
+
+
+def test_memory_is_given_back_once_after_much_work(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, is_given = list[int](), threading.Event()
+
+    def give_back() -> None:
+        given.append(1)
+        is_given.set()
+
+    monkeypatch.setattr("searchkit.serve.pool.give_back_memory", give_back)
+    monkeypatch.setattr("searchkit.serve.pool._IDLE_SECONDS", 0.01)
+    pool = LibraryPool(library, 1)
+    pool.submit(lambda _: None).result(30)
+    assert not is_given.wait(0.2), "little work"
+    monkeypatch.setattr("searchkit.serve.pool._MUCH_WORK_SECONDS", 0.0)
+    pool.submit(lambda _: None).result(30)
+    assert is_given.wait(30)
+    pool.close()
+    assert given == [1]

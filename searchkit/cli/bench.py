@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from searchkit.library import Library
 
 SECTIONS = ["load", "speed", "latency", "search", "cosines", "retrieval"]
-_FOREIGN = ["sentence-transformers", "openvino", "llama-cpp"]
+_FOREIGN = ["sentence-transformers", "exported", "llama-cpp"]
+FORMS = [
+    "openvino-bf16",
+    "openvino-bf16-one-stream",
+    "openvino-int8-dynamic",
+    "openvino-int8-static",
+    "onnxruntime-int8-dynamic",
+]  # engine.ExportedForm, which takes long to load
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +86,22 @@ class _Request:
         Path | None,
         option("--sentence-transformers", type=PATH, help="Checkpoint folder to compare with, run in fp32 and bf16."),
     ]
-    openvino: Annotated[
+    exported: Annotated[
         Path | None,
-        option("--openvino", type=PATH, help="Checkpoint folder to compare with, exported to OpenVINO by PyTorch."),
+        option(
+            "--exported", type=PATH, help="Checkpoint folder to compare with, exported by PyTorch to other engines."
+        ),
+    ]
+    form: Annotated[
+        tuple[str, ...],
+        option(
+            "--form",
+            multiple=True,
+            type=click.Choice(FORMS),
+            default=FORMS[:1],
+            show_default=True,
+            help="What --exported exports to; may be repeated.",
+        ),
     ]
     llama_cpp: Annotated[
         Path | None, option("--llama-cpp", type=PATH, help="GGUF file to compare with, run in llama.cpp.")
@@ -199,7 +219,12 @@ def _check_data(request: _Request) -> None:
 
 def _other_engines(request: _Request, like: "Engine") -> "list[Engine]":
     """Describe the requested foreign engines, sentence-transformers first."""
-    from searchkit.evaluate.speed.engine import llama_cpp_engine, openvino_engine, sentence_transformers_engine
+    from searchkit.evaluate.speed.engine import (
+        ExportedForm,
+        exported_engine,
+        llama_cpp_engine,
+        sentence_transformers_engine,
+    )
 
     interpreters = _interpreters(request.python_for)
     found = []
@@ -207,8 +232,9 @@ def _other_engines(request: _Request, like: "Engine") -> "list[Engine]":
         for precision in ("fp32", "bf16"):
             python = interpreters["sentence-transformers"]
             found.append(sentence_transformers_engine(checkpoint, python, like, precision=precision))
-    if checkpoint := request.openvino:
-        found.append(openvino_engine(checkpoint, interpreters["openvino"], like))
+    if checkpoint := request.exported:
+        forms = map(ExportedForm, request.form)
+        found += [exported_engine(checkpoint, interpreters["exported"], like, form) for form in forms]
     if file := request.llama_cpp:
         found.append(llama_cpp_engine(file, interpreters["llama-cpp"], like))
     return found

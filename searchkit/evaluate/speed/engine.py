@@ -4,15 +4,28 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Self
 
 from searchkit.embedding.model_info import Prompts
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
+from searchkit.embedding.sample import calibration_inputs, sample_inputs
 from searchkit.embedding.tokenizer import Tokenizer, open_tokenizer
 from searchkit.errors import Action, Option, Remedy, UsageError
 from searchkit.files import folder_size_bytes
 from searchkit.types import Passage
+
+
+class ExportedForm(StrEnum):
+    """What a checkpoint is exported to, as others do it."""
+
+    OPENVINO_BF16 = "openvino-bf16"
+    OPENVINO_BF16_ONE_STREAM = "openvino-bf16-one-stream"
+    OPENVINO_INT8_DYNAMIC = "openvino-int8-dynamic"
+    OPENVINO_INT8_STATIC = "openvino-int8-static"
+    ONNX_RUNTIME_INT8_DYNAMIC = "onnxruntime-int8-dynamic"
+
 
 _WORKER = Path(__file__).parent / "engines" / "worker.py"
 
@@ -106,18 +119,25 @@ def sentence_transformers_engine(
     )
 
 
-def openvino_engine(checkpoint: Path, python: str, like: Engine) -> Engine:
-    """Describe a checkpoint exported to OpenVINO by PyTorch, in bfloat16 where the processor has it. Raises UsageError."""
+def exported_engine(checkpoint: Path, python: str, like: Engine, form: ExportedForm) -> Engine:
+    """Describe a checkpoint that PyTorch exports to another engine. Raises UsageError."""
     _check_checkpoint(checkpoint)
-    options = {"checkpoint": str(checkpoint.absolute()), "threads": like.threads, "precision": "bf16"}
+    prompts = like.inputs.prompts
+    options = {
+        "checkpoint": str(checkpoint.absolute()),
+        "threads": like.threads,
+        "form": form.value,
+        "calibration": [*sample_inputs(prompts), *calibration_inputs(prompts, ())],
+    }
+    packages = "onnx, onnxscript" if form is ExportedForm.ONNX_RUNTIME_INT8_DYNAMIC else "openvino, nncf"
     return replace(
         like,
-        name="OpenVINO as exported, bf16",
-        command=(python, str(_WORKER), "openvino_engine", json.dumps(options)),
+        name=f"exported, {form}",
+        command=(python, str(_WORKER), "exported_engine", json.dumps(options)),
         batch_sizes=(0,),
         size_bytes=sum(file.stat().st_size for file in checkpoint.rglob("*.safetensors")),
         own_tokenizer=True,
-        remedy=_interpreter("openvino", "openvino and sentence-transformers"),
+        remedy=_interpreter("exported", f"{packages} and sentence-transformers"),
     )
 
 

@@ -130,12 +130,13 @@ def test_what_cannot_be_measured_gets_a_clear_message(
         (["--retrieval", str(tmp_path)], "corpus.jsonl"),
         (["-c", "nix"], "No collection named 'nix'"),
         (["--sentence-transformers", str(tmp_path)], "contains no modules.json"),
+        (["--exported", str(tmp_path)], "contains no modules.json"),
         (["--llama-cpp", str(tmp_path / "nix")], "Name a GGUF file"),
         (beside[:2], "Name an interpreter that has llama-cpp-python: --python-for llama-cpp=PATH"),
     ]
     for arguments, message in cases:
         with refused(SearchkitError, re.escape(message)):
             cli(["bench", "embed", "--only", "speed", *arguments], standalone_mode=False)
-    with pytest.raises(click.UsageError, match="expected one of sentence-transformers, openvino, llama-cpp"):
+    with pytest.raises(click.UsageError, match="expected one of sentence-transformers, exported, llama-cpp"):
         cli(["bench", "embed", "--python-for", "x=y"], standalone_mode=False)
     assert capsys.readouterr().out == ""

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.cli.bench import SECTIONS
+from searchkit.cli.bench import FORMS, SECTIONS
 from searchkit.embedding.model_info import Prompts
 from searchkit.errors import BenchmarkError, Remedy, UsageError
 from searchkit.evaluate.beir import RetrievalData
 from searchkit.evaluate.speed.bench import Section, spread_over_rounds
-from searchkit.evaluate.speed.engine import Engine, ModelInputs
+from searchkit.evaluate.speed.engine import Engine, ExportedForm, ModelInputs
 from searchkit.evaluate.speed.engine_process import EngineProcess
 from searchkit.evaluate.speed.fidelity import measure_cosines, measure_retrieval
 from searchkit.evaluate.speed.latency import measure_latency, measure_loads
@@ -190,7 +190,7 @@ def test_an_interpreter_that_is_not_there_is_named(make_engine: MakeEngine, tmp_
 
 def test_the_workers_of_others_need_nothing_of_searchkit() -> None:
     engines = Path(sys.modules[EngineProcess.__module__].__file__ or "").parent / "engines"
-    for name in ("worker", "sentence_transformers_engine", "openvino_engine", "llama_cpp_engine"):
+    for name in ("worker", "sentence_transformers_engine", "exported_engine", "llama_cpp_engine"):
         imports = [line for line in (engines / f"{name}.py").read_text("utf-8").splitlines() if "import " in line]
         assert not [line for line in imports if line.lstrip().startswith(("from searchkit", "import searchkit"))]
 
@@ -205,6 +205,7 @@ def test_the_machine_is_described() -> None:
 
 def test_the_command_knows_all_sections() -> None:
     assert list(Section) == SECTIONS
+    assert list(ExportedForm) == FORMS
 
 
 def test_the_worker_starts_where_searchkit_is_not_installed() -> None:

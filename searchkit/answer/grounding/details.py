@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from searchkit.answer.grounding.citations import NUMBER, has_only, numbers_of
+from searchkit.answer.grounding.numbers import NUMBER, has_only, numbers_of
 
 if TYPE_CHECKING:
     from searchkit_indexes import Vectors

@@ -10,8 +10,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from searchkit.answer.grounding.citations import has_number, has_only, numbers_of
 from searchkit.answer.grounding.details import is_negated, is_swapped
+from searchkit.answer.grounding.numbers import has_number, has_only, numbers_of
 from searchkit.answer.prompt import as_quoted, without_comments
 from searchkit.catalog.fulltext import Stemmer
 from searchkit.search.lexical.inflections import STOP_WORDS

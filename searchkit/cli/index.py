@@ -10,18 +10,8 @@ import click
 from searchkit.cli.completion import COLLECTION, MODEL
 from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
-from searchkit.display import (
-    clock_time,
-    command,
-    error_text,
-    index_summary,
-    left_out_text,
-    ocr_text,
-    on_one_line,
-    plural,
-    remedy_command,
-    remedy_text,
-)
+from searchkit.display import clock_time, command, error_text, on_one_line, plural, remedy_command, remedy_text
+from searchkit.display.runs import index_summary, left_out_text, ocr_text
 from searchkit.errors import Action, Remedy, SearchkitError, UsageError
 from searchkit.reports import IndexReport, RunOptions
 from searchkit.types import Storage

@@ -10,19 +10,8 @@ import click
 
 from searchkit.cli.completion import COLLECTION
 from searchkit.cli.output import print_json, say_if_others_can_write, say_nothing_is_indexed, say_what_is_away
-from searchkit.display import (
-    being_written,
-    command,
-    left_out_rule,
-    left_out_text,
-    local_time,
-    ocr_text,
-    on_one_line,
-    plural,
-    printable,
-    size,
-    time_left,
-)
+from searchkit.display import being_written, command, local_time, on_one_line, plural, printable, size, time_left
+from searchkit.display.runs import left_out_rule, left_out_text, ocr_text
 from searchkit.reports import CollectionSizes, CollectionStatus, IndexStatus, LeftOut, LeftOutRule, Problem
 from searchkit.types import Storage
 

@@ -1,8 +1,7 @@
 """The models that searchkit knows by name: where they are on the hub, under which terms, and what each is good for.
 
 Commits are those that public lockfiles pin, and sizes follow from published numbers of parameters; the first pull of a commit
-that is gone says so. Any other checkpoint of the same families can be pulled by its OWNER/NAME. Knows nothing of what is
-installed.
+that is gone says so. Any other checkpoint of these families can be pulled by its OWNER/NAME. What is installed is not known here.
 """
 
 from dataclasses import dataclass

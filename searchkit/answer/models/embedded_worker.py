@@ -1,7 +1,6 @@
 """The process that runs a GGUF file: llama.cpp may crash, hang or take all memory, and takes nobody with it.
 
-Started by embedded.py. Its argument is the set-up in JSON; each line of standard input is a request, each line of standard output
-a message, as JSON. Where standard input ends, so does the process.
+Started by embedded.py. Its argument is the set-up, a line of input a request, one of output a message, in JSON. It ends with its input.
 
     {"count": TEXT}                     -> {"tokens": N}
     {"turns": [...], "most": TOKENS}    -> {"text": PIECE} ..., {"ended": true, "is_cut_short": BOOL} or {"failed": WHY}

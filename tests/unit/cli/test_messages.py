@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from searchkit.cli.main import cli
 from searchkit.cli.output import progress_line
-from searchkit.display import ProgressLines, left_out_text, os_error_text
+from searchkit.display import ProgressLines, os_error_text
+from searchkit.display.runs import left_out_text
 from searchkit.reports import LeftOutCount, LeftOutRule, Progress
 from tests.support.terminal import on_a_terminal
 

@@ -8,7 +8,8 @@ from itertools import groupby
 from textual.content import Content
 
 from searchkit import Library
-from searchkit.display import being_written, command, left_out_text, local_time, on_one_line, plural, printable, size
+from searchkit.display import being_written, command, local_time, on_one_line, plural, printable, size
+from searchkit.display.runs import left_out_text
 from searchkit.errors import SearchkitError
 from searchkit.reports import CollectionStatus, IndexStatus, Problem
 from searchkit_tui.rendering.errors import error_text

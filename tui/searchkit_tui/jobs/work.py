@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from searchkit import Library
-from searchkit.display import file_changes, plural
+from searchkit.display import plural
+from searchkit.display.runs import file_changes
 from searchkit.errors import CollectionBusyError
 from searchkit.reports import IndexReport, Progress
 from searchkit_tui.jobs.job import Job, JobCancelledError, JobKind

@@ -1,6 +1,6 @@
 """The process that runs a GGUF file: llama.cpp may crash, hang or take all memory, and takes nobody with it.
 
-Started by embedded.py. Its argument is the set-up, a line of input a request, one of output a message, in JSON. It ends with its input.
+Started by embedded.py. Its argument is the set-up, a line of input a request, one of output a message, in JSON. Its input ends it.
 
     {"count": TEXT}                     -> {"tokens": N}
     {"turns": [...], "most": TOKENS}    -> {"text": PIECE} ..., {"ended": true, "is_cut_short": BOOL} or {"failed": WHY}

@@ -10,7 +10,7 @@ import importlib.util
 import json
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Inputs = Sequence[npt.NDArray[Any]]
 
-_FILE = "engine.json"
+ENGINE_FILE = "engine.json"
 _TOKENS = 256
 _TEXTS_EACH = 4  # for each thread, in a round
 _ROUNDS = 5
@@ -75,9 +75,14 @@ def is_installed() -> bool:
 
 
 def chosen_engine(folder: Path, fingerprint: str) -> tuple[Engine, float | None]:
-    """Return the engine for a model's passages, and how many times as fast as ONNX Runtime it was; None if not measured here."""
+    """Return the engine for a model's passages, and how many times as fast as ONNX Runtime it was; None if not measured here.
+
+    A choice that is damaged is none.
+    """
     try:
-        kept = json.loads((folder / _FILE).read_text("utf-8"))
+        if is_damaged(folder):
+            return Engine.ONNX_RUNTIME, None
+        kept = json.loads((folder / ENGINE_FILE).read_text("utf-8"))
         engine, ratio = Engine(kept["engine"]), kept["times_as_fast"]
         is_of_here = kept["machine"] == _machine() and kept["fingerprint"] == fingerprint
     except (OSError, ValueError, LookupError, TypeError):
@@ -90,7 +95,23 @@ def chosen_engine(folder: Path, fingerprint: str) -> tuple[Engine, float | None]
 def keep_engine(folder: Path, fingerprint: str, engine: Engine, times_as_fast: float | None = None) -> None:
     """Use an engine for a model's passages on this machine from now on."""
     values = (engine.value, times_as_fast, _machine(), fingerprint)
-    write_atomically(folder / _FILE, json.dumps(dict(zip(_GRAPH_FIELDS, values, strict=True))).encode())
+    kept = dict(zip(_GRAPH_FIELDS, values, strict=True))
+    write_atomically(folder / ENGINE_FILE, json.dumps(kept | {"seal": _seal(kept)}).encode())
+
+
+def is_damaged(folder: Path) -> bool:
+    """True if a choice was kept that is not what was written."""
+    try:
+        kept = json.loads((folder / ENGINE_FILE).read_text("utf-8"))
+        return bool(kept.pop("seal") != _seal(kept))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return True
+
+
+def _seal(kept: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def require_openvino() -> None:

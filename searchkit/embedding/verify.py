@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from searchkit.embedding.engine import ENGINE_FILE, is_damaged
 from searchkit.embedding.model_folder import ADAPTER_FILE, REFERENCE_FILE, ModelCard, check_files, read_model_card
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.sample import sample_inputs
@@ -68,10 +69,12 @@ def _compare(vectors: Vectors, folder: Path, card: ModelCard) -> Verification:
     problems: tuple[str, ...] = ()
     if not worst >= floor:  # true for NaN as well
         problems = (f"Its vectors are too far from the reference: worst cosine {worst:.4f}, {floor} is asked for.",)
-    return Verification(problems, mean, worst, "; ".join(_remarks(card)))
+    return Verification(problems, mean, worst, "; ".join(_remarks(folder, card)))
 
 
-def _remarks(card: ModelCard) -> Iterator[str]:
+def _remarks(folder: Path, card: ModelCard) -> Iterator[str]:
+    if is_damaged(folder):
+        yield f"{ENGINE_FILE} is damaged, so that its choice of an engine does not count"
     if card.fidelity is not None and card.fidelity.floats:
         yield f"in floats: {', '.join(card.fidelity.floats)}"
     if card.scale.is_meaningless:

@@ -108,6 +108,7 @@ def test_a_damaged_choice_is_none(store: ModelStore, home: Path, content: str) -
     (folder / "engine.json").write_text(content)
     assert store.engine(NAME) == (Engine.ONNX_RUNTIME, None)
     assert store.is_sound(NAME)
+    assert "engine.json is damaged" in store.verify(NAME).remark
 
 
 def test_without_the_package_one_is_told_how_to_get_it(

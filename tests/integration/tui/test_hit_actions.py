@@ -113,6 +113,10 @@ def test_the_list_of_actions_has_those_that_show_more_of_one_hit(library: Librar
         await session.press("escape", "shift+tab", "f4")
         await session.until(lambda: "1 marked hit" in session.seen)
         assert "Find passages like it" not in session.seen
+        assert "Copy the path " in session.seen
+        await session.press("escape", "shift+tab", "f4")
+        await session.until(lambda: "2 marked hits" in session.seen)
+        assert "Copy the paths" in session.seen and "Copy the path " not in session.seen
 
     drive(library, scenario)
 

@@ -99,7 +99,8 @@ class HitActions:
                 self.run(name)
 
         what = plural(len(chosen), "marked hit") if self._results.marked else chosen[0][0].path.name
-        choices = [(each.name, _entry(each.title, key_of(self._screen, each.key))) for each in offered.values()]
+        titles = {name: each.of_several if len(chosen) > 1 else each.title for name, each in offered.items()}
+        choices = [(name, _entry(titles[name], key_of(self._screen, each.key))) for name, each in offered.items()]
         self._screen.app.push_screen(Choose(visible(what, one_line=True), "", choices), run)
 
     def toggle_mark(self) -> None:

@@ -149,23 +149,29 @@ SEARCH_KEYS = [
 @dataclass(frozen=True, slots=True)
 class HitAction:
     """Something to do with hits. `key`: the name of the binding that does it. `of_screen`: the screen's action, which is on the
-    selected hit alone.
+    selected hit alone. `of_several`: the title where several hits are marked.
     """
 
     name: str
     title: str
     key: str
     of_screen: str = ""
+    of_several: str = ""
 
 
 HIT_ACTIONS = (
-    HitAction("open", "Open the file where the hit is", "open"),
-    HitAction("read", "Read the text of the document in your pager", "read"),
-    HitAction("folder", "Open the folder", "folder"),
-    HitAction("copy", "Copy the passage with its source", "copy"),
-    HitAction("copy_path", "Copy the path", "copy_path"),
-    HitAction("copy_citation", "Copy the citation", "copy_citation"),
-    HitAction("print", "Quit, and print the path", "print"),
+    HitAction("open", "Open the file where the hit is", "open", of_several="Open the files where the hits are"),
+    HitAction(
+        "read",
+        "Read the text of the document in your pager",
+        "read",
+        of_several="Read the documents' text in your pager",
+    ),
+    HitAction("folder", "Open the folder", "folder", of_several="Open the folders"),
+    HitAction("copy", "Copy the passage with its source", "copy", of_several="Copy the passages with their sources"),
+    HitAction("copy_path", "Copy the path", "copy_path", of_several="Copy the paths"),
+    HitAction("copy_citation", "Copy the citation", "copy_citation", of_several="Copy the citations"),
+    HitAction("print", "Quit, and print the path", "print", of_several="Quit, and print the paths"),
     HitAction("similar", "Find passages like it", "similar", "similar"),
     HitAction("why", "Show why it stands where it does", "why", "toggle_why"),
     HitAction("alike", "List the hits that say the same, or fold them", "alike", "toggle_alike"),

@@ -165,4 +165,5 @@ def test_a_kind_of_element_without_a_use_is_refused() -> None:
 def test_no_module_imports_the_package_onnx() -> None:
     importing = re.compile(r"^\s*(?:import|from) onnx\b", re.MULTILINE)
     modules = [path for place in ("searchkit", "indexes", "tui") for path in (ROOT / place).rglob("*.py")]
-    assert [path for path in modules if importing.search(path.read_text("utf-8"))] == []
+    found = [path.name for path in modules if importing.search(path.read_text("utf-8"))]
+    assert found == ["exported_engine.py"]  # which the benchmark runs in an interpreter that has it

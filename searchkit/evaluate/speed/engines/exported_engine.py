@@ -5,6 +5,8 @@ Imports nothing of searchkit, which may not be installed.
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -151,7 +153,9 @@ def _of_ids(model: Any) -> Any:
 
 
 def open_engine(checkpoint: str, threads: int, form: str, calibration: list[str]) -> OpenVinoExport | OnnxRuntimeExport:
-    """Export a sentence-transformers checkpoint, which takes a minute or two, and load what comes of it."""
+    """Export a sentence-transformers checkpoint, which takes a minute or two, and load what comes of it. Nothing is reported."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # which OpenVINO and NNCF do without
     from sentence_transformers import SentenceTransformer
 
     model: Any = SentenceTransformer(

@@ -198,8 +198,9 @@ class Library:
         if hits and request.like is None and request.mode is not SearchMode.SEMANTIC:
             notes = [*self._corrected(request), *notes]
         notes += [*self._unreachable(), *self._not_read(request)]
-        if request.mode is not SearchMode.LEXICAL and request.like is None:
-            notes += dict.fromkeys(self._not_covered(request))  # what is said of the query is said once
+        if request.mode is not SearchMode.LEXICAL:
+            not_covered = dict.fromkeys(self._not_covered(request))  # what is said of the query is said once
+            notes += [note for note in not_covered if request.like is None or note.kind is NoteKind.PARTLY_EMBEDDED]
         return SearchResponse(tuple(hits), tuple(notes), query)
 
     def search(

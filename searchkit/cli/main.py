@@ -112,7 +112,7 @@ class LazyGroup(NearestGroup):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, "--version", prog_name="searchkit")
+@click.version_option(__version__, "-V", "--version", prog_name="searchkit")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def cli(ctx: click.Context, *, debug: bool) -> int | None:

@@ -154,13 +154,18 @@ def similar(request: _SimilarRequest) -> None:
       searchkit similar contracts/lease.txt:40 --type pdf --since 1y
     """
     from searchkit.library import Library
+    from searchkit.search.request import PassageAt, SearchRequest
 
     path, line = _place(request.place)
+    like = PassageAt(path.expanduser().resolve(), line)
     with Library() as library:
-        hits = library.similar(path, line, k=request.k, collections=request.collections, filters=request.filters)
-        request.output.write(hits)
-        if not hits:
+        wanted = SearchRequest(k=request.k, collections=request.collections, filters=request.filters, like=like)
+        found = library.find(wanted)
+        request.output.write(found.hits)
+        if not found.hits:
             say("Nothing found.")
+        for note in found.notes:
+            say(_worded(note))
 
 
 def _place(place: str) -> tuple[Path, int | None]:

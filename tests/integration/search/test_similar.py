@@ -7,6 +7,8 @@ import pytest
 from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
+from searchkit.search.request import PassageAt, SearchRequest
+from searchkit.types import NoteKind
 from tests.support.errors import refused
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -41,6 +43,21 @@ def test_the_passage_at_a_line_finds_its_like_and_not_its_file(
     assert len(embedder.embedded) == embedded
     assert library.similar(garden / "both.md", 6)[0].path.name == "boiler.txt"
     assert library.similar(garden / "roses.txt", 1, k=1)[0].path.name == "both.md"
+
+
+def test_it_is_said_that_passages_without_a_vector_are_not_among_them(
+    library: Library, garden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    request = SearchRequest(like=PassageAt(garden / "roses.txt", 1))
+    assert not library.find(request).notes
+    write(garden / "wasps.md", "Wasps sting.\n")
+    with monkeypatch.context() as during, pytest.raises(KeyboardInterrupt):
+        during.setattr(HashEmbedder, "embed_documents", interrupted)
+        library.index(garden)
+    assert [note.kind for note in library.find(request).notes] == [NoteKind.PARTLY_EMBEDDED]
 
 
 def test_a_whole_file_is_the_mean_of_its_passages(library: Library, garden: Path) -> None:

@@ -30,12 +30,20 @@ _REBUILD = (
 _UNTOUCHED = "None of your files are touched: your folders stay as they are and can be indexed again."
 
 
+def _started_in() -> Path:
+    """The folder that the UI was started in, where reports are usually written; the home if it is gone."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path.home()
+
+
 class Actions:
     """A method for each of ACTIONS. To be called on the event loop of the app."""
 
     def __init__(self, app: App[Any], library: Library, jobs: JobRunner) -> None:
         self._app, self._library, self._jobs = app, library, jobs
-        self._reports_at = Path.home()
+        self._reports_at = _started_in()
 
     def run(self, name: str, row: CollectionRow | None) -> None:
         """Run the action of this name. `row`: the selected collection, None if there is none."""

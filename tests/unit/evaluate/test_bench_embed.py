@@ -45,7 +45,7 @@ for line in sys.stdin:
         "embed": lambda: {"seconds": seconds * len(texts) / (2 if request["batch_size"] > 1 else 1)},
         "each": lambda: {"seconds": [seconds] * len(texts)},
         "vectors": lambda: {"rows": len(texts), "vectors": base64.b64encode(
-            array.array("f", [x for text in texts for x in vector(text)]).tobytes()).decode()},
+            array.array("f", [1.01 * x for text in texts for x in vector(text)]).tobytes()).decode()},
         "ids": lambda: {"ids": [[len(text)] for text in texts]},
         "memory": lambda: {"memory": memory},
     }[request["op"]](), ensure_ascii=True), flush=True)

@@ -98,6 +98,7 @@ class PostgresDatabase:
         self._sees_all = sight is not Sight.SOME_ROOTS
         self.schema = schema
         self._claims: list[int] = []  # keys of locks
+        self._has_locked = False
         self.connection = connection
 
     @property
@@ -210,12 +211,16 @@ class PostgresDatabase:
 
     def lock(self, key: int, on_wait: Callable[[str], None] | None, *, is_shared: bool) -> None:
         """Lock a key until the connection is closed. Raises CollectionBusyError if another has it, unless `on_wait` is given."""
-        kind = "_shared" if is_shared else ""
-        if self.execute(f"SELECT pg_try_advisory_lock{kind}(?)", (key,)).fetchone()[0]:
-            return
+        kind, writer = "_shared" if is_shared else "", None
+        self._has_locked = True
+        for _ in range(_TRIES):
+            if self.execute(f"SELECT pg_try_advisory_lock{kind}(?)", (key,)).fetchone()[0]:
+                return
+            if writer := self.writer(key):
+                break
         from searchkit.catalog.writer import busy, who
 
-        writer = self.writer(key) or Writer()
+        writer = writer or Writer()
         if on_wait is None:
             raise busy(self.schema.removeprefix(PREFIX), writer)
         on_wait(who(writer))
@@ -254,10 +259,14 @@ class PostgresDatabase:
         )
 
     def close(self) -> None:
-        """See Database."""
+        """See Database. Locks are let go before: the server does so only when it notices that the connection is gone."""
+        if self._has_locked and not self.connection.closed:
+            with suppress(psycopg.Error):
+                self.connection.execute("SELECT pg_advisory_unlock_all()")
         self.connection.close()
 
 
+_TRIES = 5  # to get a lock that nobody is seen to have: whoever had it has just gone
 PREFIX = "searchkit_"  # of schemas
 APPLICATION = "searchkit"  # as connections name themselves, with what they do and a comma before the process
 

@@ -381,6 +381,22 @@ def start_indexing(home: Path, folder: Path) -> "subprocess.Popen[str]":
     return process
 
 
+def test_whoever_has_just_written_holds_nobody_up(folder: CollectionFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[psycopg.Connection[Any]] = []
+
+    def close(connection: psycopg.Connection[Any]) -> None:
+        left.append(connection)  # as it is for a moment: closed, which the server has not noticed yet
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(psycopg.Connection, "close", close)
+        for _ in range(2):
+            with writing(folder):
+                pass
+    assert left
+    for each in left:
+        each.close()
+
+
 def test_the_same_folder_has_one_writer_at_a_time(team: Library, docs: Path) -> None:
     team.index(docs)
     folder = team.collection("docs").folder

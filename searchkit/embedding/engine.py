@@ -80,9 +80,7 @@ def chosen_engine(folder: Path, fingerprint: str) -> tuple[Engine, float | None]
     A choice that is damaged is none.
     """
     try:
-        if is_damaged(folder):
-            return Engine.ONNX_RUNTIME, None
-        kept = json.loads((folder / ENGINE_FILE).read_text("utf-8"))
+        kept = _sealed(folder)
         engine, ratio = Engine(kept["engine"]), kept["times_as_fast"]
         is_of_here = kept["machine"] == _machine() and kept["fingerprint"] == fingerprint
     except (OSError, ValueError, LookupError, TypeError):
@@ -102,12 +100,20 @@ def keep_engine(folder: Path, fingerprint: str, engine: Engine, times_as_fast: f
 def is_damaged(folder: Path) -> bool:
     """True if a choice was kept that is not what was written."""
     try:
-        kept = json.loads((folder / ENGINE_FILE).read_text("utf-8"))
-        return bool(kept.pop("seal") != _seal(kept))
+        _sealed(folder)
     except FileNotFoundError:
         return False
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return True
+    return False
+
+
+def _sealed(folder: Path) -> dict[str, Any]:
+    """What was written. Raises OSError if it cannot be read, ValueError if it is something else."""
+    kept = json.loads((folder / ENGINE_FILE).read_text("utf-8"))
+    if not isinstance(kept, dict) or kept.pop("seal", None) != _seal(kept):
+        raise ValueError(f"{ENGINE_FILE} is not what was written")
+    return kept
 
 
 def _seal(kept: Mapping[str, object]) -> str:

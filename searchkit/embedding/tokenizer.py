@@ -12,9 +12,8 @@ from searchkit.errors import ModelError, UsageError
 _LOST_IN_TEXT = (
     2  # ids whose text has others: a piece from inside a word that stands first, and what is written together
 )
-_WORTH_THREADS = (
-    32  # texts; sentencepiece starts its threads anew at each call, which takes longer than a few sentences do
-)
+# Texts; sentencepiece starts its threads anew at each call, which takes longer than a few sentences do.
+_WORTH_THREADS = 32
 _CUT_CHARACTER = 3  # bytes of a character that is cut off
 
 

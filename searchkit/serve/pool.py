@@ -19,9 +19,8 @@ from searchkit.library import Library
 
 T = TypeVar("T")
 _WAITING = 128  # jobs: some seconds' worth of searches; beyond that a caller had better come back later
-_MUCH_WORK_SECONDS = (
-    0.5  # of a job; if none comes in a second after it, memory is given back: 220 MB after long queries
-)
+# Of a job; if none comes for a moment after it, memory is given back: 220 MB after long queries.
+_MUCH_WORK_SECONDS = 0.5
 _IDLE_SECONDS = 1.0
 _Job = tuple[Future[Any], Callable[[Library], Any]]
 CALLER: ContextVar[str] = ContextVar("searchkit_pool_caller", default="")

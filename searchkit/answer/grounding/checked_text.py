@@ -28,6 +28,7 @@ _CITATION = re.compile(r"\[\d{1,2}\]")
 _LEFT_ALONE = re.compile(r"[.,]")  # after a citation that was removed
 _UNIT = re.compile(r"\s*\S+|\s+")
 _CODE = re.compile(r"(```|`|\n)")
+_INLINE_CODE = re.compile(r"(`[^`]*`)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +186,15 @@ class CheckedText:
 
 
 def _with_other_citation(text: str, wrong: Sequence[int], better: int) -> str:
-    """A text that cites another source instead of those that do not say it."""
-    for number in wrong:
-        instead = "" if f"[{better}]" in text else f"\\g<blank>[{better}]"
-        text = re.sub(rf"(?P<blank>\s*)\[{number}\]", instead, text, count=1)
-        text = re.sub(rf"\s*\[{number}\]", "", text)
-    return text
+    """A text that cites another source instead of those that do not say it; code in it stays as it is."""
+    parts = _INLINE_CODE.split(text)  # every second one is code
+    for i in range(0, len(parts), 2):
+        for number in wrong:
+            is_there = any(f"[{better}]" in part for part in parts[::2])
+            instead = "" if is_there else rf"\g<blank>[{better}]"
+            parts[i] = re.sub(rf"(?P<blank>\s*)\[{number}\]", instead, parts[i], count=1)
+            parts[i] = re.sub(rf"\s*\[{number}\]", "", parts[i])
+    return "".join(parts)
 
 
 def without_check_marks(text: str) -> str:

@@ -134,6 +134,7 @@ def test_a_sentence_that_no_source_says_is_marked(support: SupportChecker) -> No
         ("Prune the roses in March [1].", "Prune the roses in March [2].", {2}),
         ("Prune the roses in March. [1]", "Prune the roses in March. [2]", {2}),
         ("Prune the roses [1] in March [1].", "Prune the roses [2] in March.", {2}),
+        ("Prune the roses [1] in March `a[1]`.", "Prune the roses [2] in March `a[1]`.", {2}),
         ("Prune the roses in March", "Prune the roses in March [2]", {2}),
         ("[1] Prune the roses in March.", "[1] Prune the roses in March. [2]", {1, 2}),
         (

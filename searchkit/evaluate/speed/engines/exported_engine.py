@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import local
@@ -26,7 +27,7 @@ _LONGEST = 2048
 _CALIBRATION = 64  # texts, for the ranges of static quantization
 
 
-class _Exported:
+class _Exported(ABC):
     """See worker.Engine. `is_shared`: one text at a time, on all cores."""
 
     def __init__(self, model: Any, threads: int, *, is_shared: bool = False) -> None:
@@ -48,8 +49,9 @@ class _Exported:
     def _ids(self, text: str) -> Any:
         return self._tokenize([text])["input_ids"].numpy()
 
+    @abstractmethod
     def _vector(self, text: str) -> Any:
-        raise NotImplementedError
+        """The vector of one text, of any length."""
 
 
 class OpenVinoExport(_Exported):

@@ -154,6 +154,8 @@ class _Chooser:
         """The quotations, the nearest first; none if nothing is near. `said`: what is not said again, on one line."""
         of_each = [self._sentences(i) for i in range(len(self._passages))]
         found = [each for of in of_each for each in of]
+        named = self._named()
+        found = [each for each in found if any(name in folded(self._text(each)) for name in named)] or found
         is_read = self._read(found)
         judged = sorted(
             (each for each in found if each.nearness is not None or not is_read), key=lambda each: -each.score
@@ -226,13 +228,17 @@ class _Chooser:
     def _is_near(self, best: _Sentence, *, is_read: bool) -> bool:
         hit = self._passages[best.passage]
         if is_read:
-            return best.score >= _NEAR or hit.evidence.has_every_word
+            has_what_is_named = any(name in folded(self._text(best)) for name in self._named())
+            return best.score >= _NEAR or hit.evidence.has_every_word or has_what_is_named
         return best.cover >= _NEAR_BY_WORDS or not hit.weak
 
+    def _named(self) -> list[str]:
+        """The things that the question names, such as E03."""
+        return [folded(name) for name in identifiers(self._question) if any(map(str.isdigit, name))]
+
     def _lacks_what_is_named(self) -> bool:
-        """True if the question names things such as E03, and no passage has any of them."""
-        named = [folded(name) for name in identifiers(self._question) if any(map(str.isdigit, name))]
-        if not named:
+        """True if the question names such things, and no passage has any of them."""
+        if not (named := self._named()):
             return False
         return not any(
             name in folded(f"{hit.path} {hit.heading} {text}")

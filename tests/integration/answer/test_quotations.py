@@ -1,6 +1,7 @@
 """Without a language model the sources answer in their own words, and what is quoted is there."""
 
 from pathlib import Path
+from shutil import copy
 
 import pytest
 
@@ -10,7 +11,8 @@ from searchkit.answer.grounding.answer_stream import AnswerStream
 from searchkit.errors import LlmNotFoundError, UsageError
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest
-from tests.support.files import write
+from tests.support.files import ROOT, write
+from tests.support.homes import copied
 
 QUESTION = "until when does the gauge show water"
 
@@ -152,3 +154,19 @@ def test_without_another_version_none_is_newer(library: Library, lease: Path) ->
     )
     library.index(lease)
     assert "newer" not in answered(Answerer(library, None).answer("what is the deposit of the flat"))
+
+
+@pytest.mark.minilm
+def test_what_is_named_is_in_what_is_quoted_and_marked(small_model: Path, tmp_path: Path) -> None:
+    """The model alone finds other codes of the manual nearer."""
+    home = copied(small_model, tmp_path / "home")
+    manuals = tmp_path / "manuals"
+    manuals.mkdir()
+    copy(ROOT / "sample_docs" / "manuals" / "Corvello-D2-operating-manual.pdf", manuals)
+    with Library(home) as library:
+        library.index(manuals)
+        [hit] = library.search("error E07", k=1)
+        assert hit.sentence and "E07" in hit.text[slice(*hit.sentence)]
+        quotes = answered(Answerer(library, None).answer("what does error E07 mean")).splitlines()
+    assert "E07 Level probe reports no water" in quotes[0]
+    assert all("E07" in quote for quote in quotes)

@@ -149,19 +149,19 @@ class _Chooser:
         self._open_embedder = open_embedder
         self._stemmer = stemmer
         self._asked = content_stems(question, stemmer)
+        self._named = [folded(name) for name in identifiers(question) if any(map(str.isdigit, name))]  # such as E03
 
     def choose(self, said: str) -> list[Quotation]:
         """The quotations, the nearest first; none if nothing is near. `said`: what is not said again, on one line."""
         of_each = [self._sentences(i) for i in range(len(self._passages))]
         found = [each for of in of_each for each in of]
-        named = self._named()
-        found = [each for each in found if any(name in folded(self._text(each)) for name in named)] or found
         is_read = self._read(found)
         judged = sorted(
             (each for each in found if each.nearness is not None or not is_read), key=lambda each: -each.score
         )
         if not judged or not self._is_near(judged[0], is_read=is_read) or self._lacks_what_is_named():
             return []
+        judged = [each for each in judged if self._has_what_is_named(each)] or judged
         least = judged[0].score - _NEARLY
         if not is_read:  # nearness is nothing but words
             judged = [each for each in judged if each.cover >= _NEARLY_BY_WORDS * judged[0].cover]
@@ -206,7 +206,8 @@ class _Chooser:
     def _likely(self, found: Sequence[_Sentence], embedder: "Embedder", vector: "Vectors") -> list[_Sentence]:
         """Of each passage the sentences that are guessed to be nearest, as many as are read of it."""
         guesses = self._guesses(found, embedder, vector)
-        ordered = sorted(range(len(found)), key=lambda i: -guesses[i] - _COVER * found[i].cover)
+        named = [self._has_what_is_named(each) for each in found]
+        ordered = sorted(range(len(found)), key=lambda i: (not named[i], -guesses[i] - _COVER * found[i].cover))
         taken: list[_Sentence] = []
         left = dict(enumerate(_READ))
         for i in ordered:
@@ -228,22 +229,23 @@ class _Chooser:
     def _is_near(self, best: _Sentence, *, is_read: bool) -> bool:
         hit = self._passages[best.passage]
         if is_read:
-            has_what_is_named = any(name in folded(self._text(best)) for name in self._named())
-            return best.score >= _NEAR or hit.evidence.has_every_word or has_what_is_named
+            return best.score >= _NEAR or hit.evidence.has_every_word
         return best.cover >= _NEAR_BY_WORDS or not hit.weak
 
-    def _named(self) -> list[str]:
-        """The things that the question names, such as E03."""
-        return [folded(name) for name in identifiers(self._question) if any(map(str.isdigit, name))]
+    def _has_what_is_named(self, sentence: _Sentence) -> bool:
+        """True if it has a thing that the question names, or its passage is about that as a whole."""
+        hit = self._passages[sentence.passage]
+        text = folded(f"{hit.path} {hit.heading} {self._text(sentence)}")
+        return any(name in text for name in self._named)
 
     def _lacks_what_is_named(self) -> bool:
-        """True if the question names such things, and no passage has any of them."""
-        if not (named := self._named()):
+        """True if the question names things such as E03, and no passage has any of them."""
+        if not self._named:
             return False
         return not any(
             name in folded(f"{hit.path} {hit.heading} {text}")
             for hit, text in zip(self._passages, self._texts, strict=True)
-            for name in named
+            for name in self._named
         ) and not any(hit.evidence.has_every_word for hit in self._passages)
 
     def _is_known(self, sentence: _Sentence, chosen: Sequence[Quotation]) -> bool:

@@ -15,7 +15,7 @@ from searchkit.formats import CODE_SUFFIXES
 from searchkit.search.lexical.bm25 import LexicalQuery
 from searchkit.search.results.passages import SelectedPassage
 from searchkit.search.sentences import Bounds, header_lines, says_something, sentences
-from searchkit.text import is_in_unspaced_script, split_sentences
+from searchkit.text import folded, is_in_unspaced_script, split_sentences
 from searchkit.text import words as words_in
 from searchkit.types import Evidence, Hit, Passage
 
@@ -289,16 +289,27 @@ class Highlighter:
             best = self._best(stored, literally, words.spans) if len(literally) > 1 else None
             return Extract(*snippet_around(text, best or literally[0], marks), best or literally[0])
         is_compared = literally is None and found and not (is_weak and marks)
-        best = self._best(stored, self._with_what_is_named(found, words.spans), words.spans) if is_compared else None
+        best = (
+            self._best(stored, self._with_what_is_named(stored, found, words.spans), words.spans)
+            if is_compared
+            else None
+        )
         if best is None:
             return self._by_words(stored, words, found)
         has_words = self._query.is_informative(self._stems(best, words.spans))
         shown = snippet_around(text, best, marks if has_words else ())
         return Extract(*shown, best) if not is_weak else Extract(shown[0], ())
 
-    def _with_what_is_named(self, found: Sequence[Bounds], spans: Sequence[Span]) -> Sequence[Bounds]:
-        """The sentences with the references that the query names, such as E07, whatever else is asked; all if none has one."""
-        named = {stem for stem in self._query.exact if not stem.isdigit() and any(map(str.isdigit, stem))}
+    def _with_what_is_named(
+        self, stored: StoredPassage, found: Sequence[Bounds], spans: Sequence[Span]
+    ) -> Sequence[Bounds]:
+        """The sentences with the references that the query names, such as E07; all if none has one, or its title does."""
+        about = folded(f"{stored.title} {stored.words_outside}")
+        named = {
+            stem
+            for stem in self._query.exact
+            if not stem.isdigit() and any(map(str.isdigit, stem)) and stem not in about
+        }
         return [each for each in found if named & self._stems(each, spans)] or found
 
     def _literally(self, found: Sequence[Bounds], words: PassageWords) -> list[Bounds] | None:

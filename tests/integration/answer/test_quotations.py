@@ -168,5 +168,7 @@ def test_what_is_named_is_in_what_is_quoted_and_marked(small_model: Path, tmp_pa
         [hit] = library.search("error E07", k=1)
         assert hit.sentence and "E07" in hit.text[slice(*hit.sentence)]
         quotes = answered(Answerer(library, None).answer("what does error E07 mean")).splitlines()
+        about = answered(Answerer(library, None).answer("how many litres does the water tank of the Corvello D2 hold"))
     assert "E07 Level probe reports no water" in quotes[0]
     assert all("E07" in quote for quote in quotes)
+    assert "2.1 litres" in about, "the whole manual is about the D2"
